@@ -1,0 +1,1 @@
+"""Default configuration, shipped with the package so that an installed job finds it."""

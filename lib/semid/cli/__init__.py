@@ -1,0 +1,1 @@
+"""The `semid` command and the life cycle that every job shares."""

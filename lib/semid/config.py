@@ -1,0 +1,234 @@
+"""The configuration: YAML into frozen, typed models; an unknown key or a wrong type names file and key."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from semid.errors import ConfigError
+
+
+def _plain_location(value: str) -> str:
+    # A path ends up in Spark SQL as delta.`path`: a backtick would leave the quotes, and `format.`file`` would
+    # make Spark read any file of the host.
+    if not value.strip() or any(c in value for c in "`;\"'") or not value.isprintable():
+        raise ValueError("must be a plain path or URI without quotes, backticks or semicolons")
+    return value
+
+
+M = TypeVar("M", bound=BaseModel)
+Location = Annotated[str, AfterValidator(_plain_location)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+CodebookSize = Annotated[int, Field(ge=2, le=65536)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and without room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class FeedColumns(Section):
+    """The feed's name of each column that semid knows."""
+
+    item_id: str
+    title: str
+    brand: str
+    category: str
+    description: str
+    price: str
+    image_url: str
+    updated_at: str
+    embedding: str
+
+
+class CatalogConfig(Section):
+    """The feed: where it is, how it is read, when it is refused."""
+
+    path: Location | None
+    format: Literal["auto", "parquet", "csv", "jsonl", "delta"]
+    mode: Literal["snapshot", "increment"]
+    columns: FeedColumns
+    attributes: tuple[str, ...]
+    category_separator: Annotated[str, Field(min_length=1)]
+    duplicates: Literal["quarantine", "latest"]
+    max_quarantined: Share
+    max_removed: Share
+
+
+class TextConfig(Section):
+    """How an item's row becomes the text that is embedded."""
+
+    parts: Annotated[tuple[str, ...], Field(min_length=1)]
+    separator: str
+    max_bytes: Annotated[int, Field(ge=16)]
+    reject_bytes: Annotated[int, Field(ge=16)]
+
+
+class EmbeddingConfig(Section):
+    """The embedding model and how it is run."""
+
+    model: Location
+    revision: str | None
+    prompt: str
+    max_seq_length: Annotated[int, Field(ge=1)] | None
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+
+    @property
+    def supplied(self) -> bool:
+        """Whether the feed brings the vectors itself."""
+        return self.model.startswith("supplied:")
+
+
+class CodebookConfig(Section):
+    """The codebook that is trained when none fits."""
+
+    kind: Literal["rqvae", "rkmeans"]
+    sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
+    seed: Annotated[int, Field(ge=0)]
+    sample_rows: Annotated[int, Field(ge=2)]
+    params: Mapping[str, Any]
+
+
+class GateConfig(Section):
+    """Where the gate's thresholds are."""
+
+    thresholds: Location | None
+
+
+class SparkConfig(Section):
+    """The Spark properties of a session that semid starts itself."""
+
+    properties: Location | None
+
+
+class SemidConfig(Section):
+    """The whole configuration of a run."""
+
+    warehouse: Location
+    catalog: CatalogConfig
+    text: TextConfig
+    embedding: EmbeddingConfig
+    codebook: CodebookConfig
+    gate: GateConfig
+    spark: SparkConfig
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML, with a key given twice as an error: PyYAML would take the last one silently."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"keys given twice: {twice}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_config(file: str | None = None, overrides: Iterable[str] = ()) -> SemidConfig:
+    """Return the defaults, overridden by a YAML file, overridden by `key.path=value` settings.
+
+    Raises:
+        ConfigError: Lists every unknown key, wrong type and value out of range, each with its source.
+    """
+    settings = parse_yaml(packaged("default.yaml").read_text(), "default.yaml")
+    sources: dict[str, str] = {}
+    if file is not None:
+        _merge(settings, read_yaml(file), file, sources)
+    for override in overrides:
+        _merge(settings, _setting(override), f"--set {override}", sources)
+    return _validated(SemidConfig, settings, sources)
+
+
+def packaged(name: str) -> Path:
+    """Return the path of a file of the packaged configuration folder."""
+    return Path(str(resources.files("semid.conf").joinpath(name)))
+
+
+def read_yaml(file: str) -> dict[str, Any]:
+    """Return the mapping in a YAML file, or raise ConfigError naming it."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the configuration file cannot be read: {error}", where=file, next_step="check --config"
+        ) from error
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, source: str) -> dict[str, Any]:
+    """Return the mapping that `text` holds, or raise ConfigError naming its source."""
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader with one more check
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"not valid YAML: {' '.join(str(error).split())}", where=source) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError("expected a mapping of keys to values", where=source)
+    return content
+
+
+def _setting(override: str) -> dict[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError("a setting is written key.path=value", where=f"--set {override}")
+    # A bare `nan` or `no` stays what YAML makes of it; the typed model decides whether the key takes it.
+    nested: Any = parse_yaml(f"value: {value}", f"--set {override}").get("value")
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return dict(nested)
+
+
+def _merge(base: dict[str, Any], extra: Mapping[str, Any], source: str, sources: dict[str, str], at: str = "") -> None:
+    for key, value in extra.items():
+        path = f"{at}{key}"
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value, source, sources, f"{path}.")
+        else:
+            base[key] = value
+            sources[path] = source
+
+
+def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str, str]) -> M:
+    # JSON mode: lists become tuples while every scalar stays strict (the text "3" is no integer).
+    try:
+        return model.model_validate_json(json.dumps(settings, default=str))
+    except ValidationError as error:
+        problems = [_problem(model, item, sources) for item in error.errors()]
+        raise ConfigError(
+            f"{len(problems)} setting(s) are wrong",
+            where=", ".join(sorted(set(sources.values()))) or "default.yaml",
+            problems=problems,
+            next_step="see conf/default.yaml for every key, its type and its range",
+        ) from error
+
+
+def _problem(model: type[BaseModel], item: Any, sources: Mapping[str, str]) -> str:
+    location = [str(part) for part in item["loc"]]
+    key = ".".join(location)
+    source = next((sources[k] for k in (".".join(location[:n]) for n in range(len(location), 0, -1)) if k in sources), "")
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(location[-1], _fields_at(model, location[:-1]), n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return f"{key}: unknown key{hint} ({source})"
+    return f"{key}: {item['msg']}, got {item['input']!r} ({source})"
+
+
+def _fields_at(model: type[BaseModel], location: Iterable[str]) -> list[str]:
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        if isinstance(annotation, types.UnionType):
+            annotation = next(a for a in typing.get_args(annotation) if a is not type(None))
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""DataFrame -> DataFrame: the Spark side of every step."""

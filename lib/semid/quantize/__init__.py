@@ -1,0 +1,1 @@
+"""Quantizers: from vectors to tuples of codes, coarse to fine. One technique, one file."""

@@ -1,0 +1,1 @@
+"""Delta tables: contract, reading and writing, publishing, run bookkeeping. No torch."""

@@ -1,0 +1,84 @@
+"""Reading and writing the Delta tables of one warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from semid.tables.contract import conform, table, table_names
+
+
+@dataclass(frozen=True)
+class Store:
+    """The warehouse: one folder per table.
+
+    Attributes:
+        spark: The session that reads and writes.
+        warehouse: Folder or URI.
+    """
+
+    spark: SparkSession
+    warehouse: str
+
+    def path(self, name: str) -> str:
+        """Return the folder of table `name`."""
+        return f"{self.warehouse.rstrip('/')}/{name}"
+
+    def create_tables(self) -> None:
+        """Create every table of the contract that is not there yet."""
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda name: self.spark.sql(table(name).create_at(self.path(name))), table_names()))
+
+    def read(self, name: str, version: int | None = None) -> DataFrame:
+        """Return table `name` at `version`; by default at its newest version, pinned now.
+
+        A DataFrame opened without a version moves on when the table does: between two actions of one
+        job it would show rows of somebody else's commit.
+        """
+        pinned = self.version(name) if version is None else version
+        return self.spark.read.format("delta").option("versionAsOf", pinned).load(self.path(name))
+
+    def changes(self, name: str, version: int) -> DataFrame:
+        """Return the rows that commit `version` changed, from the change data feed."""
+        reader = self.spark.read.format("delta").option("readChangeFeed", "true")
+        reader = reader.option("startingVersion", version).option("endingVersion", version)
+        return reader.load(self.path(name))
+
+    def version(self, name: str) -> int:
+        """Return the newest Delta version of table `name`."""
+        return int(self.delta(name).history(1).select("version").collect()[0][0])
+
+    def delta(self, name: str) -> DeltaTable:
+        """Return table `name` for MERGE and history."""
+        return DeltaTable.forPath(self.spark, self.path(name))
+
+    def append(self, df: DataFrame, name: str) -> None:
+        """Append rows that fit the table's schema, in one commit."""
+        conform(df, name).write.format("delta").mode("append").save(self.path(name))
+
+    def append_rows(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+        """Append a few rows given as mappings; columns that are left out become null."""
+        if rows:
+            self.append(self.frame(rows, name), name)
+
+    def frame(self, rows: Sequence[Mapping[str, Any]], name: str) -> DataFrame:
+        """Return a few rows given as mappings as a DataFrame of table `name`'s schema."""
+        columns = table(name).columns
+        data = [tuple(row.get(column) for column in columns) for row in rows]
+        return self.spark.createDataFrame(data, table(name).schema).coalesce(1)
+
+    def replace_where(self, df: DataFrame, name: str, condition: str) -> None:
+        """Replace the rows that meet `condition` by `df`, in one commit."""
+        writer = conform(df, name).write.format("delta").mode("overwrite")
+        writer.option("replaceWhere", condition).save(self.path(name))
+
+
+def to_json(value: Any) -> str:
+    """Return canonical JSON for a table's JSON columns."""
+    return json.dumps(value, sort_keys=True, default=str)

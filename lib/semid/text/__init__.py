@@ -1,0 +1,1 @@
+"""What an item says: rendering, cleaning, hashing and embedding its content."""

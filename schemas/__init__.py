@@ -1,0 +1,1 @@
+"""One CREATE TABLE per file, and the expectations of a table beside it."""

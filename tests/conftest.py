@@ -1,0 +1,42 @@
+"""Fixtures that every test folder shares; the Spark session is started once, and only when a test asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from semid.config import SparkConfig
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """The one session of the test run: two cores, four attempts a task."""
+    from semid.cli.job import start_session
+
+    session = start_session(SparkConfig(properties=None))
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def store(spark: object, tmp_path: Path) -> object:
+    """An empty warehouse with every table of the contract."""
+    from semid.tables.store import Store
+
+    empty = Store(spark, str(tmp_path / "warehouse"))
+    empty.create_tables()
+    return empty
+
+
+@pytest.fixture(scope="session")
+def catalogs() -> Path:
+    """The folder of real catalogs, or a skip that says what is missing."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SEMID_CATALOGS", beside))
+    if not folder.is_dir():
+        pytest.skip(f"the measuring catalogs are not here: set SEMID_CATALOGS (looked in {folder})")
+    return folder
