@@ -139,13 +139,18 @@ def load_config(file: str | None = None, overrides: Iterable[str] = ()) -> Semid
     Raises:
         ConfigError: Lists every unknown key, wrong type and value out of range, each with its source.
     """
-    settings = parse_yaml(packaged("default.yaml").read_text(), "default.yaml")
+    return load_section(SemidConfig, "default.yaml", file, overrides)
+
+
+def load_section(model: type[M], name: str, file: str | None = None, overrides: Iterable[str] = ()) -> M:
+    """Return the packaged settings file `name` as `model`, overridden as in `load_config`."""
+    settings = parse_yaml(packaged(name).read_text(), name)
     sources: dict[str, str] = {}
     if file is not None:
         _merge(settings, read_yaml(file), file, sources)
     for override in overrides:
         _merge(settings, _setting(override), f"--set {override}", sources)
-    return _validated(SemidConfig, settings, sources)
+    return _validated(model, settings, sources, name)
 
 
 def packaged(name: str) -> Path:
@@ -188,7 +193,9 @@ def _setting(override: str) -> dict[str, Any]:
     return dict(nested)
 
 
-def _merge(base: dict[str, Any], extra: Mapping[str, Any], source: str, sources: dict[str, str], at: str = "") -> None:
+def _merge(
+    base: dict[str, Any], extra: Mapping[str, Any], source: str, sources: dict[str, str], at: str = ""
+) -> None:
     for key, value in extra.items():
         path = f"{at}{key}"
         if isinstance(value, dict) and isinstance(base.get(key), dict):
@@ -198,7 +205,7 @@ def _merge(base: dict[str, Any], extra: Mapping[str, Any], source: str, sources:
             sources[path] = source
 
 
-def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str, str]) -> M:
+def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str, str], name: str) -> M:
     # JSON mode: lists become tuples while every scalar stays strict (the text "3" is no integer).
     try:
         return model.model_validate_json(json.dumps(settings, default=str))
@@ -206,16 +213,19 @@ def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str
         problems = [_problem(model, item, sources) for item in error.errors()]
         raise ConfigError(
             f"{len(problems)} setting(s) are wrong",
-            where=", ".join(sorted(set(sources.values()))) or "default.yaml",
+            where=", ".join(sorted(set(sources.values()))) or name,
             problems=problems,
-            next_step="see conf/default.yaml for every key, its type and its range",
+            next_step=f"see conf/{name} for every key, its type and its range",
         ) from error
 
 
 def _problem(model: type[BaseModel], item: Any, sources: Mapping[str, str]) -> str:
     location = [str(part) for part in item["loc"]]
     key = ".".join(location)
-    source = next((sources[k] for k in (".".join(location[:n]) for n in range(len(location), 0, -1)) if k in sources), "")
+    source = next(
+        (sources[k] for k in (".".join(location[:n]) for n in range(len(location), 0, -1)) if k in sources),
+        "",
+    )
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _fields_at(model, location[:-1]), n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-ID_PATTERN = r"^(0|[1-9]\d*)(-(0|[1-9]\d*))*(#[1-9]\d*)?$"
+ID_PATTERN = r"^(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))*(#[1-9][0-9]*)?$"
 RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,127}$"
 
 
@@ -35,7 +35,7 @@ def parse_id(semantic_id: str) -> tuple[tuple[int, ...], int]:
     Raises:
         ValueError: The text is not an ID.
     """
-    if not re.match(ID_PATTERN, semantic_id):
+    if not re.fullmatch(ID_PATTERN, semantic_id):
         raise ValueError(f"not a semantic ID: {semantic_id!r}")
     body, _, index = semantic_id.partition("#")
     return tuple(int(code) for code in body.split("-")), int(index or 0)

@@ -66,5 +66,9 @@ def _candidates() -> Iterator[Path]:
         yield Path(home)
     if java := shutil.which("java"):
         yield Path(java).resolve().parent.parent
-    for pattern in ("/usr/lib/jvm/*-17-*", "/usr/lib/jvm/*-21-*", "/Library/Java/JavaVirtualMachines/*/Contents/Home"):
+    for pattern in (
+        "/usr/lib/jvm/*-17-*",
+        "/usr/lib/jvm/*-21-*",
+        "/Library/Java/JavaVirtualMachines/*/Contents/Home",
+    ):
         yield from sorted(Path("/").glob(pattern.lstrip("/")))

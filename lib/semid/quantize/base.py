@@ -121,4 +121,5 @@ def check_warm_start(warm_start: Codebook, kind: str, sizes: tuple[int, ...], di
 def quantization_error(x: Floats, reconstruction: Floats) -> Floats:
     """Return the squared distance (n,) between each row and its reconstruction, in embedding space."""
     difference = np.subtract(x, reconstruction, dtype=np.float64)
-    return np.einsum("ij,ij->i", difference, difference).astype(np.float32)
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", difference, difference)
+    return squares.astype(np.float32)

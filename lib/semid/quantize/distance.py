@@ -21,7 +21,8 @@ def nearest(x: Floats, centroids: Floats) -> Codes:
 
     The answer is that of float64 distances summed per pair, whatever rows share the batch.
     """
-    half_norms = (0.5 * np.einsum("ij,ij->i", centroids, centroids, dtype=np.float64)).astype(np.float32)
+    with np.errstate(over="ignore"):
+        half_norms = (0.5 * np.einsum("ij,ij->i", centroids, centroids, dtype=np.float64)).astype(np.float32)
     step = max(1, BLOCK_SCORES // len(centroids))
     blocks = [_nearest_block(x[i : i + step], centroids, half_norms) for i in range(0, len(x), step)]
     return np.concatenate(blocks) if blocks else np.empty(0, np.int32)
@@ -33,7 +34,7 @@ def _nearest_block(x: Floats, centroids: Floats, half_norms: Floats) -> Codes:
         scores = half_norms - x @ centroids.T  # half the squared distance, less |x|^2 / 2
         limit = scores.min(axis=1) + _rounding_bound(x, half_norms)
         close = ~(scores > limit[:, None])  # written so that NaN counts as close
-    codes = scores.argmin(axis=1).astype(np.int32)
+    codes: Codes = scores.argmin(axis=1).astype(np.int32)
     unsure = np.flatnonzero(np.count_nonzero(close, axis=1) > 1)
     codes[unsure] = _exact_nearest(x[unsure], centroids, close[unsure])
     return codes

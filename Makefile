@@ -1,0 +1,41 @@
+# make demo is the first command of a new user; make test is what CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test bench lock clean
+.DELETE_ON_ERROR:
+
+help:            ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(READY)  ## the environment in .venv: pinned packages, Java, Delta jars
+
+$(READY): requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "semid needs Python 3.11 or newer; try: make setup PYTHON=python3.12"; exit 7; }
+	@echo "setup: Python packages (about 7 GB with torch; minutes on a fresh machine)"
+	@$(PYTHON) -m venv .venv || { echo "python's venv module is missing; on Debian: apt-get install python3-venv"; exit 7; }
+	@$(BIN)/pip install --quiet --progress-bar on --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m semid.environment.setup
+	@touch $@
+
+demo: $(READY)   ## two nights on the embedded catalog, then what to look at
+	@$(BIN)/semid demo
+
+test: $(READY)   ## lint, types, import contracts and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md
+	$(BIN)/python tests/bench/nights.py
+
+lock:            ## pin every package again (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package semid requirements.in -o requirements.lock
+
+clean:           ## remove the environment and what the demo wrote
+	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,46 @@
+"""Check the staged IDs: table contracts and the first drift gates. A block stops the release.
+
+Reads: semantic_id_staged, semantic_id, semantic_id_change, item_catalog, codebook, release.
+Writes: drift_report.
+Exit codes: 0 passed or warned, 2 configuration, 4 gate blocked (nothing is published), 6 stored data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.frames.audit import audit
+from semid.measure.gate import decide, load_thresholds, refusal
+from semid.tables.drift import versions_to_check, write_report
+from semid.tables.staged import staged_rows, staged_run
+
+
+def arg_parser() -> argparse.ArgumentParser:
+    """Return the job's flags."""
+    parser = job_parser(__doc__)
+    parser.add_argument(
+        "--staged-run", metavar="RUN_ID", help="run whose staged rows are checked; the newest one"
+    )
+    return parser
+
+
+def main(ctx: Context) -> StepResult:
+    """Report every check of the staged rows, then let them pass or stop the release."""
+    thresholds = load_thresholds(ctx.config.gate.thresholds)
+    run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
+    versions = versions_to_check(ctx.store, run_id)
+    checks = audit(ctx.store, run_id, versions, thresholds)
+    write_report(ctx.store, run_id, checks)
+    verdict = decide(checks)
+    if verdict.status == "block":
+        raise refusal(run_id, checks)
+    metrics = {"verdict": verdict.status, "reasons": list(verdict.reasons)}
+    return StepResult(staged_rows(ctx.store, run_id).count(), len(checks), metrics)
+
+
+JOB = Job("check_drift", arg_parser, main, reads=("semantic_id_staged", "codebook"))
+
+if __name__ == "__main__":
+    sys.exit(run_job(JOB))

@@ -1,0 +1,55 @@
+"""Take a feed into the item catalog: check every row, set the bad ones aside, write what differs.
+
+Reads: the feed, item_catalog.
+Writes: item_quarantine, item_catalog; item_embedding when the feed brings the vectors.
+Exit codes: 0 done or nothing to do, 2 configuration, 3 feed refused (nothing was written), 5 another run holds
+the warehouse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.frames import changes, intake
+from semid.frames.ingest import open_feed, refuse_changed
+from semid.tables import catalog
+from semid.text.model import fingerprint_of
+
+
+def arg_parser() -> argparse.ArgumentParser:
+    """Return the job's flags."""
+    return job_parser(__doc__, feed=True)
+
+
+def main(ctx: Context) -> StepResult:
+    """Read the feed, judge its rows, and write the difference to the stored catalog."""
+    config, store = ctx.config, ctx.store
+    rules = intake.rules_of(config)
+    feed = open_feed(ctx.spark, config, rules.template)
+    model = fingerprint_of(config) if rules.supplied else None
+    stored = store.read("item_catalog")
+    dim = catalog.stored_dim(store, model) if model else None
+    with intake.judged_rows(ctx.spark, feed, rules, dim) as rows:
+        counts = intake.count_rows(rows)
+        intake.refuse_bad_feed(rows, counts, config.catalog)
+        with changes.held_differences(rows, stored, config.catalog.mode) as differences:
+            changed = intake.count_changes(differences)
+            intake.refuse_shrunken(changed, stored.where("is_active").count(), config.catalog)
+            refuse_changed(ctx.spark, feed, config)
+            bad = changes.to_quarantine(rows, ctx.run_id)
+            catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined)
+            if model:
+                catalog.append_vectors(store, changes.only_good(rows), model, ctx.run_id)
+            written = changes.to_written_rows(rows, differences, stored, ctx.run_id, ctx.run_date)
+            total = catalog.merge_items(store, written, changed)
+    return StepResult(
+        counts.read, total, {**changed, **counts.metrics(), "feed_fingerprint": feed.fingerprint}
+    )
+
+
+JOB = Job("ingest_catalog", arg_parser, main, reads=())
+
+if __name__ == "__main__":
+    sys.exit(run_job(JOB))

@@ -1,0 +1,45 @@
+"""Train the codebook that IDs are assigned with, unless one is there already.
+
+Reads: item_catalog, item_embedding, codebook, release.  Writes: codebook.
+Exit codes: 0 done or nothing to do, 2 configuration, 6 stored data, 7 model or Java missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.frames.assign import only_contents_of
+from semid.frames.sample import collect_sample, only_sample
+from semid.measure.fit import fit
+from semid.tables import registry
+from semid.tables.store import to_json
+from semid.text.model import fingerprint_of
+
+
+def arg_parser() -> argparse.ArgumentParser:
+    """Return the job's flags."""
+    return job_parser(__doc__)
+
+
+def main(ctx: Context) -> StepResult:
+    """Train on a hash sample of the active contents and register the codebook."""
+    model = fingerprint_of(ctx.config)
+    settings = ctx.config.codebook
+    if registry.usable(ctx.store, model, settings) is not None:
+        return StepResult(0, 0, {"trained": "no, one is there"})
+    active = ctx.store.read("item_catalog").where("is_active")
+    contents = only_contents_of(ctx.store.read("item_embedding"), active, model)
+    x = collect_sample(only_sample(contents, settings.sample_rows, str(settings.seed)))
+    row, artifact = fit(x, settings)
+    trained_on = {"rows": len(x), "item_embedding": ctx.store.version("item_embedding")}
+    row = {**row, "model": model, "trained_on": to_json(trained_on), "run_id": ctx.run_id}
+    version = registry.add(ctx.store, row, artifact)
+    return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})
+
+
+JOB = Job("train_codebook", arg_parser, main, reads=("item_catalog", "item_embedding"))
+
+if __name__ == "__main__":
+    sys.exit(run_job(JOB))

@@ -1,0 +1,272 @@
+"""The life cycle that every job shares: flags, configuration, lock, run row, errors to exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from semid.config import SemidConfig, SparkConfig, load_config
+from semid.environment.jars import require_jars
+from semid.environment.java import require_java
+from semid.errors import ConfigError, GateBlocked, RunConflict, SemidError
+from semid.frames import session
+from semid.ids import RUN_ID_PATTERN, derive_run_id
+from semid.tables import releases, runs
+from semid.tables.lock import local_path, writing
+from semid.tables.publish import finish_interrupted
+from semid.tables.store import Store, to_json
+
+log = logging.getLogger("semid")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a job's `main` works with."""
+
+    spark: SparkSession
+    config: SemidConfig
+    store: Store
+    run_id: str
+    run_date: date
+    flags: argparse.Namespace
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did: rows read and written, and counts worth keeping (JSON-able)."""
+
+    rows_in: int
+    rows_out: int
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: its name, its flags, its `main`, and the tables whose versions are its inputs."""
+
+    name: str
+    arg_parser: Callable[[], argparse.ArgumentParser]
+    main: Callable[[Context], StepResult]
+    reads: tuple[str, ...]
+
+
+def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParser:
+    """Return the parser with the flags of every job; with `--catalog` for the jobs that read the feed."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", metavar="FILE", help="YAML file that overrides the defaults")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override one setting"
+    )
+    parser.add_argument("--warehouse", metavar="DIR", help="folder or URI of the tables")
+    parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="logical date; today by default")
+    parser.add_argument(
+        "--run-id", metavar="ID", help="derived from job, date, configuration and inputs by default"
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    if feed:
+        parser.add_argument("--catalog", metavar="PATH", help="the feed: a file or folder")
+    return parser
+
+
+def start_session(config: SparkConfig) -> SparkSession:
+    """Return the Spark session, after making sure that Java and the Delta jars are there."""
+    require_java()
+    require_jars()
+    return session.session(config)
+
+
+def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
+    """Run a job and return its exit code; every failure becomes one message on stderr."""
+    flags = job.arg_parser().parse_args(argv)
+    _log_to_stderr()
+    try:
+        _run(job, flags)
+    except SemidError as error:
+        if flags.debug:
+            traceback.print_exc()
+        print(error.report(), file=sys.stderr)
+        return error.exit_code
+    except PySparkException as error:
+        conflict = "DELTA_CONCURRENT" in str(error) or "DELTA_METADATA_CHANGED" in str(error)
+        if not conflict:
+            traceback.print_exc()
+            return 1
+        print(_lost_race(error).report(), file=sys.stderr)
+        return RunConflict.exit_code
+    return 0
+
+
+def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
+    """Run the steps of a chain one after the other; their rows in `run` are `<run id>/<job>`."""
+    results: dict[str, StepResult] = {}
+    rows: list[dict[str, Any]] = []
+    try:
+        for number, step in enumerate(steps, 1):
+            log.info("%d/%d %s", number, len(steps), step.name)
+            rows.append(runs.opening(f"{ctx.run_id}/{step.name}", step.name, ctx.run_date))
+            try:
+                results[step.name] = step.main(ctx)
+            except BaseException as error:
+                rows[-1] = runs.closed(rows[-1], runs.failure(error))
+                raise
+            rows[-1] = runs.closed(rows[-1], _outcome(results[step.name]))
+            log.info("    %s in %.1f s", _summary(results[step.name]), rows[-1]["seconds"])
+    finally:
+        runs.save(ctx.store, rows)
+    return results
+
+
+def _run(job: Job, flags: argparse.Namespace) -> None:
+    run_date = _run_date(flags.run_date)
+    if flags.run_id is not None and not re.match(RUN_ID_PATTERN, flags.run_id):
+        raise ConfigError(
+            "a run id is up to 128 letters, digits and _ . : + -", where=f"--run-id {flags.run_id}"
+        )
+    config = _config(flags)
+    holder = f"{job.name} of {run_date}" + (f", run {flags.run_id}" if flags.run_id else "")
+    with writing(config.warehouse, holder):
+        log.info("starting Spark")
+        started = time.monotonic()
+        spark = start_session(config.spark)
+        store = Store(spark, config.warehouse)
+        store.create_tables()
+        log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
+        try:
+            finish_interrupted(store)
+            _attempt(job, _context(job, flags, store, config, run_date))
+        except SemidError as error:
+            error.state = error.state or releases.describe(store)
+            raise
+
+
+@dataclass(frozen=True)
+class _Opened:
+    context: Context
+    inputs: str
+
+
+def _context(
+    job: Job, flags: argparse.Namespace, store: Store, config: SemidConfig, run_date: date
+) -> _Opened:
+    from semid.frames.ingest import feed_fingerprint
+
+    feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
+    inputs = runs.inputs_fingerprint(config, feed, {name: store.version(name) for name in job.reads})
+    run_id = flags.run_id or derive_run_id(job.name, run_date.isoformat(), inputs)
+    return _Opened(Context(store.spark, config, store, run_id, run_date, flags), inputs)
+
+
+def _attempt(job: Job, opened: _Opened) -> None:
+    ctx, inputs = opened.context, opened.inputs
+    earlier = runs.find(ctx.store, ctx.run_id)
+    if earlier is not None:
+        runs.refuse_reuse(earlier, job.name, ctx.run_date, inputs)
+        if _is_done(ctx, earlier):
+            log.info("nothing to do: run %s is done", ctx.run_id)
+            return
+    row = runs.opening(ctx.run_id, job.name, ctx.run_date) | {
+        "inputs": inputs,
+        "config": runs.config_json(ctx.config),
+    }
+    runs.save(ctx.store, [row])
+    try:
+        result = job.main(ctx)
+    except BaseException as error:
+        runs.save(ctx.store, [runs.closed(row, runs.failure(error))])
+        if isinstance(error, GateBlocked):
+            releases.record_blocked(ctx.store, ctx.run_id, ctx.run_date)
+        raise
+    runs.save(ctx.store, [runs.closed(row, _outcome(result))])
+
+
+def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
+    # A run killed after its release is done although its row still says running; a night that was rolled back
+    # since is not done any more: it must be publishable again.
+    release = releases.published_by(ctx.store, ctx.run_id)
+    if release is None:
+        return bool(row["status"] == "done")
+    if releases.rolled_back_since(ctx.store, release.release_id):
+        return False
+    if row["status"] != "done":
+        runs.save(
+            ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})]
+        )
+    return True
+
+
+def _config(flags: argparse.Namespace) -> SemidConfig:
+    overrides = list(flags.set)
+    config = load_config(flags.config, overrides)
+    catalog = config.catalog
+    if feed := getattr(flags, "catalog", None) or catalog.path:
+        catalog = catalog.model_copy(update={"path": _local(feed)})
+    warehouse = _local(flags.warehouse or config.warehouse)
+    return config.model_copy(update={"catalog": catalog, "warehouse": warehouse})
+
+
+def _local(location: str) -> str:
+    # model_copy does not validate: a location from a flag passes the same check as one from a file.
+    checked = load_config(overrides=[f"warehouse={to_json(location)}"]).warehouse
+    folder = local_path(checked)
+    return checked if folder is None else str(Path(folder).expanduser().resolve())
+
+
+def _run_date(text: str | None) -> date:
+    today = datetime.now(UTC).date()
+    try:
+        run_date = date.fromisoformat(text) if text else today
+    except ValueError as error:
+        raise ConfigError("a run date is written YYYY-MM-DD", where=f"--run-date {text}") from error
+    # A day of grace: the logical date may come from a time zone ahead of UTC.
+    if run_date > today + timedelta(days=1):
+        raise ConfigError(f"the run date lies in the future (today is {today})", where=f"--run-date {text}")
+    return run_date
+
+
+def _outcome(result: StepResult) -> dict[str, Any]:
+    return {
+        "status": "done",
+        "rows_in": result.rows_in,
+        "rows_out": result.rows_out,
+        "metrics": to_json(result.metrics),
+    }
+
+
+def _summary(result: StepResult) -> str:
+    counts = {
+        k: v for k, v in result.metrics.items() if isinstance(v, int | float | str) and v not in (0, "")
+    }
+    details = ", ".join(
+        f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in list(counts.items())[:6]
+    )
+    return f"{result.rows_in:,} rows in, {result.rows_out:,} out" + (f" ({details})" if details else "")
+
+
+def _lost_race(error: PySparkException) -> RunConflict:
+    return RunConflict(
+        "another writer committed to the same table first",
+        problems=[str(error).strip().splitlines()[0][:300]],
+        next_step="run this again: it starts from what the other writer left",
+    )
+
+
+def _log_to_stderr() -> None:
+    logger = logging.getLogger("semid")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

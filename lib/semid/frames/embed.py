@@ -1,0 +1,166 @@
+"""The contents that have no vector yet, and their vectors."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+from pyspark import Accumulator, TaskContext
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
+
+from semid.errors import StoredDataError
+from semid.frames.faults import carried, from_workers
+from semid.frames.progress import progress
+from semid.frames.vectors import to_lists
+from semid.tables.store import Store
+from semid.text.embedder import device_for, embedder, use
+from semid.text.model import ModelSpec
+
+# About 7 s of MiniLM on one core: both cores of a laptop end together, and progress shows.
+CONTENTS_PER_PARTITION = 512
+# A second worker takes about 5 s to load torch and the model: as long as 256 texts take.
+CONTENTS_OF_ONE_WORKER = 256
+# About 8 minutes of MiniLM on a CPU, 20 s on a GPU: what a kill costs at most.
+PARTITIONS_PER_CORE_AND_COMMIT = 64
+
+
+def to_active_contents(catalog: DataFrame) -> DataFrame:
+    """Return (content_hash, item_id, text): the distinct contents of the active items, each with one item."""
+    active = catalog.where("is_active").groupBy("content_hash")
+    return active.agg(F.min("item_id").alias("item_id"), F.min("text").alias("text")).select(
+        "content_hash", "item_id", "text"
+    )
+
+
+def only_unseen(contents: DataFrame, embeddings: DataFrame, model: str) -> DataFrame:
+    """Return the contents without a vector of `model` in item_embedding."""
+    seen = embeddings.where(F.col("model") == model).select("content_hash")
+    return contents.join(seen, "content_hash", "left_anti").select("content_hash", "item_id", "text")
+
+
+def embed_unseen(store: Store, unseen: DataFrame, spec: ModelSpec, model: str, run_id: str) -> int:
+    """Append the vectors of the unseen contents to item_embedding and return their number.
+
+    Args:
+        store: The warehouse.
+        unseen: (content_hash, item_id, text), one row per content, read at a pinned version.
+        spec: The model.
+        model: Its fingerprint.
+        run_id: Stored beside the vectors.
+
+    Raises:
+        StoredDataError: The model gave a vector without a direction; its item is named.
+        EnvironmentFault: A worker lacks the model or the GPU it was given.
+    """
+    total = unseen.count()
+    count = partition_count(total)
+    with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
+        for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
+            part = only_partitions(unseen, count, first, size)
+            store.append(to_rows(to_vectors(part, spec, done), model, run_id), "item_embedding")
+    return total
+
+
+def partition_count(contents: int) -> int:
+    """Return into how many partitions contents are split, from their number alone: an even number above one."""
+    if contents <= CONTENTS_OF_ONE_WORKER:
+        return min(contents, 1)
+    return 2 * math.ceil(contents / (2 * CONTENTS_PER_PARTITION))
+
+
+def commits(partitions: int, cores: int) -> list[tuple[int, int]]:
+    """Return (first partition, number of partitions) of each commit.
+
+    >>> commits(300, 2)
+    [(0, 128), (128, 128), (256, 44)]
+    """
+    size = PARTITIONS_PER_CORE_AND_COMMIT * cores
+    return [(first, min(size, partitions - first)) for first in range(0, partitions, size)]
+
+
+def only_partitions(contents: DataFrame, count: int, first: int, size: int) -> DataFrame:
+    """Return the contents of partitions `first` to `first + size - 1` of `count`, each sorted, each one task.
+
+    A content's partition follows from its hash and `count`, so neither the order nor the partitioning of the
+    input, nor the commit, changes which texts stand together. AQE leaves partitions placed by id alone.
+    """
+    partition = F.pmod(F.xxhash64("content_hash"), F.lit(count)).cast("int")
+    chosen = contents.where(partition.between(first, first + size - 1))
+    placed = chosen.repartitionById(size, partition - F.lit(first))
+    return placed.sortWithinPartitions("content_hash").select("content_hash", "item_id", "text")
+
+
+def to_vectors(contents: DataFrame, spec: ModelSpec, done: Accumulator[int]) -> DataFrame:
+    """Return (content_hash, embedding) of (content_hash, item_id, text); a partition is one piece."""
+
+    @arrow_udf("array<float>")  # type: ignore[call-overload,untyped-decorator]
+    def embed(batches: Iterator[tuple[pa.Array, pa.Array, pa.Array]]) -> Iterator[pa.Array]:
+        # The size of an Arrow batch is a Spark setting and must not decide which texts are batched together.
+        rows = [row for batch in batches for row in zip(*(c.to_pylist() for c in batch), strict=True)]
+        if rows:
+            with carried():
+                yield embedded(rows, spec)
+            done.add(len(rows))
+
+    return contents.select("content_hash", embed("content_hash", "item_id", "text").alias("embedding"))
+
+
+def embedded(rows: Sequence[tuple[str, str, str]], spec: ModelSpec) -> pa.Array:
+    """In a task: return the vectors of (content_hash, item_id, text) as a list column."""
+    context = TaskContext.get()
+    assert context is not None, "runs in a Spark task"
+    device = device_for(context.resources(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    # local[2] runs two tasks at once: each takes the cores of its task and no more.
+    use(device, threads=context.cpus())
+    names = [f"item {item_id} (content {content_hash[:12]})" for content_hash, item_id, _ in rows]
+    return to_lists(embedder(spec, device).embed([text for _, _, text in rows], names))
+
+
+def to_rows(vectors: DataFrame, model: str, run_id: str) -> DataFrame:
+    """Return the rows of item_embedding for (content_hash, embedding)."""
+    return vectors.select(
+        "content_hash",
+        F.lit(model).alias("model"),
+        F.size("embedding").alias("dim"),
+        "embedding",
+        F.lit(run_id).alias("run_id"),
+        F.current_timestamp().alias("embedded_at"),
+    )
+
+
+def check_complete(contents: DataFrame, embeddings: DataFrame, model: str, next_step: str) -> int:
+    """Return the number of active contents, each of which has exactly one vector of `model`.
+
+    Raises:
+        StoredDataError: Contents without a vector, or with more than one; their number and an item of each.
+    """
+    stored = embeddings.where(F.col("model") == model).groupBy("content_hash").agg(F.count("*").alias("vectors"))
+    found = contents.join(stored, "content_hash", "left").select(
+        "item_id", F.coalesce("vectors", F.lit(0)).alias("vectors")
+    )
+    missing, doubled = F.col("vectors") == 0, F.col("vectors") > 1
+    row = found.agg(F.count("*"), *_counted(missing), *_counted(doubled)).collect()[0]
+    problems = [
+        f"{number:,} {what}, among them that of item {item}"
+        for number, item, what in (
+            (row[1], row[2], "without a vector"),
+            (row[3], row[4], "with more than one vector"),
+        )
+        if number
+    ]
+    if problems:
+        raise StoredDataError(
+            f"not every one of {row[0]:,} active contents has exactly one vector of {model}",
+            where="item_embedding",
+            problems=problems,
+            next_step=next_step,
+        )
+    return int(row[0])
+
+
+def _counted(condition: Column) -> list[Column]:
+    return [F.count_if(condition), F.min(F.when(condition, F.col("item_id")))]

@@ -1,0 +1,33 @@
+"""Vectors between Arrow and NumPy, without a Python list on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semid.quantize.base import Floats
+
+
+def to_matrix(column: pa.ListArray) -> Floats:
+    """Return a list<float> column of equally long vectors as an (n, d) array.
+
+    Raises:
+        ValueError: The vectors differ in length or a row is null.
+    """
+    if len(column) == 0:
+        return np.empty((0, 0), dtype=np.float32)
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    lengths = np.diff(column.offsets.to_numpy())
+    if column.null_count or len(np.unique(lengths)) != 1:
+        raise ValueError(
+            f"vectors of lengths {np.unique(lengths)[:5].tolist()}, {column.null_count} of them null"
+        )
+    return np.asarray(flat, dtype=np.float32).reshape(len(column), -1)
+
+
+def to_lists(matrix: NDArray[np.generic]) -> pa.ListArray:
+    """Return an (n, k) array as a list column over the same memory."""
+    rows, width = matrix.shape
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(matrix).ravel())

@@ -1,0 +1,1 @@
+"""Measurements on small arrays: codes, drift, the gate, retrieval."""

@@ -1,0 +1,102 @@
+"""Fit a codebook and measure it, on contents it has seen and on contents it has not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from semid.config import CodebookConfig
+from semid.errors import ConfigError
+from semid.measure.codes import collision_rate, perplexity, used_codes
+from semid.quantize.base import Codebook, Floats, quantization_error
+from semid.quantize.codebook import to_bytes
+from semid.quantize.quantizers import quantizer
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = 0.1
+"""Share of the sample that only measures: its error is what arrivals are compared with."""
+
+
+def fit(x: Floats, settings: CodebookConfig) -> tuple[dict[str, Any], bytes]:
+    """Return (columns of the codebook's row, its bytes), fitted to the contents `x` (n, d), sorted by a key.
+
+    Raises:
+        ConfigError: There are fewer contents than codes, or `codebook.params` are not the kind's.
+    """
+    if len(x) < max(settings.sizes):
+        raise ConfigError(
+            f"{len(x)} distinct contents cannot fill a level of {max(settings.sizes)} codes",
+            where="codebook.sizes",
+            next_step=f"--set codebook.sizes={[_fitting(len(x))] * len(settings.sizes)}",
+        )
+    rng = np.random.default_rng(settings.seed)
+    seen, unseen = _split(x, max(settings.sizes), rng)
+    started = time.monotonic()
+    try:
+        recipe = quantizer(settings.kind, settings.sizes, settings.params, _say)
+        codebook = recipe.fit(seen, rng)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook.params") from error
+    metrics = {**measured(codebook, seen, unseen), "fit_seconds": round(time.monotonic() - started, 1)}
+    row = {
+        "kind": settings.kind,
+        "levels": len(settings.sizes),
+        "codebook_sizes": list(settings.sizes),
+        "parent_version": None,
+        "params": json.dumps(dict(settings.params), sort_keys=True),
+        "metrics": json.dumps(metrics, sort_keys=True),
+        "seed": settings.seed,
+    }
+    return row, to_bytes(codebook)
+
+
+def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]:
+    """Return what the codebook's row records of its quality.
+
+    Args:
+        codebook: Fitted to `seen`.
+        seen: Contents (n, d) it was trained on.
+        unseen: Contents (m, d) it was not; with m = 0 there are no held-out numbers.
+
+    Returns:
+        `error_train`, `error_heldout`: mean squared error of a content, in embedding space; `relative_error_*`:
+        the same over the variance; `used_codes`, `perplexity` per level and `collision_rate` over all contents.
+    """
+    everything = np.concatenate([seen, unseen])
+    codes = codebook.encode(everything)
+    errors = quantization_error(everything, codebook.decode(codes))
+    variance = float(everything.var(axis=0, dtype=np.float64).sum())
+    train, held_out = errors[: len(seen)], errors[len(seen) :]
+    metrics: dict[str, Any] = {
+        "error_train": float(train.mean()),
+        "relative_error_train": float(train.mean()) / variance if variance else 0.0,
+        "used_codes": used_codes(codes, codebook.sizes),
+        "perplexity": perplexity(codes, codebook.sizes),
+        "collision_rate": collision_rate(codes),
+    }
+    if len(held_out):
+        metrics["error_heldout"] = float(held_out.mean())
+        metrics["relative_error_heldout"] = float(held_out.mean()) / variance if variance else 0.0
+    return metrics
+
+
+def _split(x: Floats, largest: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    held_out = int(len(x) * HELD_OUT)
+    if len(x) - held_out < largest:  # a tiny catalog needs every content to fill its codes
+        return x, x[:0]
+    order = rng.permutation(len(x))
+    return x[np.sort(order[held_out:])], x[np.sort(order[:held_out])]
+
+
+def _fitting(contents: int) -> int:
+    return max(2, int(2 ** np.floor(np.log2(max(contents // 4, 2)))))
+
+
+def _say(step: int, metrics: Mapping[str, float]) -> None:
+    log.info("    fit %d: %s", step, ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

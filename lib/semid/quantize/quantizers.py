@@ -1,0 +1,44 @@
+"""Quantizers by kind. Apart from `codebook`, which readers of codebooks import, because training needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from semid.quantize.base import Progress, Quantizer
+from semid.quantize.kmeans import KmeansParams
+from semid.quantize.rkmeans import RkmeansQuantizer
+
+P = TypeVar("P")
+
+
+def quantizer(
+    kind: str, sizes: tuple[int, ...], params: Mapping[str, Any], progress: Progress | None = None
+) -> Quantizer:
+    """Return the quantizer of a kind: `rkmeans` or `rqvae`.
+
+    Args:
+        kind: As in the codebook table.
+        sizes: Codes per level, coarse to fine.
+        params: Fields of that kind's params class to set; the rest keep their defaults.
+        progress: Called during the fit, after each level or epoch.
+
+    Raises:
+        ValueError: When the kind is unknown, or `params` has an unknown name or a value out of range.
+    """
+    if kind == "rkmeans":
+        return RkmeansQuantizer(sizes, _params(KmeansParams, params), progress)
+    if kind == "rqvae":
+        from semid.quantize.rqvae_train import RqvaeParams, RqvaeQuantizer
+
+        return RqvaeQuantizer(sizes, _params(RqvaeParams, params), progress)
+    raise ValueError(f"unknown codebook kind {kind!r}, expected rkmeans or rqvae")
+
+
+def _params(cls: type[P], values: Mapping[str, Any]) -> P:
+    """Return `cls(**values)`, or raise ValueError naming every unknown field."""
+    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    if unknown := sorted(values.keys() - set(known)):
+        raise ValueError(f"unknown parameters {unknown}, {cls.__name__} has {known}")
+    return cls(**values)

@@ -1,0 +1,78 @@
+"""Writing `item_catalog`, `item_quarantine` and supplied vectors: only differences, each in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from semid.tables.contract import conform
+from semid.tables.store import Store
+
+
+def merge_items(store: Store, rows: DataFrame, changes: Mapping[str, int]) -> int:
+    """Put `rows` in the place of the stored rows of the same items, or add them, in one commit.
+
+    Args:
+        store: The warehouse.
+        rows: Complete rows of `item_catalog`, one per item.
+        changes: Number of new, changed, returned and removed items; without any, nothing is committed.
+
+    Returns:
+        Number of rows written.
+    """
+    total = sum(changes[change] for change in ("new", "changed", "returned", "removed"))
+    if total == 0:
+        return 0
+    target = store.delta("item_catalog").alias("stored")
+    source = conform(rows, "item_catalog").alias("written")
+    merge = target.merge(source, "stored.item_id = written.item_id")
+    merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+    return total
+
+
+def replace_quarantine(store: Store, rows: DataFrame, run_id: str, count: int) -> None:
+    """Make `rows` the quarantined rows of the run; a repeated run writes them again, not twice.
+
+    Args:
+        store: The warehouse.
+        rows: Rows of `item_quarantine` of this run.
+        run_id: The run.
+        count: How many rows there are; without any, and none stored, nothing is written.
+    """
+    own = F.col("run_id") == run_id
+    if count or store.read("item_quarantine").where(own).limit(1).count():
+        store.replace_where(rows, "item_quarantine", f"run_id = '{run_id}'")
+
+
+def append_vectors(store: Store, rows: DataFrame, model: str, run_id: str) -> int:
+    """Append the supplied vectors whose content is not stored yet for `model`; return how many.
+
+    Args:
+        store: The warehouse.
+        rows: Good rows of a feed, with content_hash and embedding.
+        model: The model's fingerprint.
+        run_id: The run.
+    """
+    stored = store.read("item_embedding").where(F.col("model") == model).select("content_hash")
+    # Equal hashes mean equal text and vector, so that it does not matter which of the rows is kept.
+    unseen = rows.select("content_hash", "embedding").join(stored, "content_hash", "left_anti")
+    unseen = unseen.dropDuplicates(["content_hash"]).select(
+        "content_hash",
+        F.lit(model).alias("model"),
+        F.size("embedding").alias("dim"),
+        "embedding",
+        F.lit(run_id).alias("run_id"),
+        F.current_timestamp().alias("embedded_at"),
+    )
+    count = unseen.count()
+    if count:
+        store.append(unseen, "item_embedding")
+    return count
+
+
+def stored_dim(store: Store, model: str) -> int | None:
+    """Return the width of the vectors stored for `model`, or None."""
+    row = store.read("item_embedding").where(F.col("model") == model).select("dim").limit(1).collect()
+    return int(row[0]["dim"]) if row else None

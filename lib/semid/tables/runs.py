@@ -1,0 +1,99 @@
+"""The run table: one row per execution of a job."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from semid import __version__
+from semid.config import SemidConfig
+from semid.errors import RunConflict
+from semid.ids import fingerprint
+from semid.tables.store import Store, to_json
+
+log = logging.getLogger(__name__)
+
+
+def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]) -> str:
+    """Return the fingerprint of what decides a run's outcome: settings, feed and table versions.
+
+    Where the warehouse lies and how Spark is tuned decide nothing, so they stay out.
+    """
+    settings = config.model_dump(mode="json", exclude={"warehouse", "spark"})
+    settings["catalog"].pop("path")
+    return fingerprint({"settings": settings, "feed": feed, "tables": dict(tables)})
+
+
+def find(store: Store, run_id: str) -> dict[str, Any] | None:
+    """Return the run's row as a mapping, or None."""
+    rows = store.read("run").where(F.col("run_id") == run_id).collect()
+    return rows[0].asDict() if rows else None
+
+
+def refuse_reuse(row: Mapping[str, Any], job: str, run_date: date, inputs: str) -> None:
+    """Raise RunConflict when a run id comes again with another job, date, configuration or feed.
+
+    Delta's own transaction ids would ignore such a run silently, and survive RESTORE.
+    """
+    problems = [
+        f"{name}: then {then}, now {now}"
+        for name, then, now in (
+            ("job", row["job"], job),
+            ("run date", str(row["run_date"]), str(run_date)),
+            ("inputs and configuration", row["inputs"], inputs),
+        )
+        if then != now
+    ]
+    if problems:
+        raise RunConflict(
+            f"run id {row['run_id']!r} was used before with other inputs",
+            where="table run",
+            problems=problems,
+            next_step="leave --run-id out, or choose a new one",
+        )
+
+
+def opening(run_id: str, job: str, run_date: date) -> dict[str, Any]:
+    """Return the row of a run that starts now."""
+    return {
+        "run_id": run_id,
+        "job": job,
+        "run_date": run_date,
+        "status": "running",
+        "started_at": datetime.now(UTC),
+        "semid_version": __version__,
+        "spark_version": version("pyspark"),
+        "delta_version": version("delta-spark"),
+    }
+
+
+def closed(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a run that ends now with `outcome` (status, rows, metrics, message)."""
+    ended = datetime.now(UTC)
+    seconds = (ended - row["started_at"]).total_seconds()
+    return {**row, "ended_at": ended, "seconds": seconds, **outcome}
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Return the outcome of a run that `error` ended; a message without item text."""
+    status = "blocked" if getattr(error, "exit_code", 1) == 4 else "failed"
+    message = "".join(traceback.format_exception_only(error)).strip()
+    return {"status": status, "message": message.splitlines()[0][:500]}
+
+
+def save(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows of a run and its steps in one commit, replacing what an earlier attempt wrote."""
+    source = store.frame(rows, "run").alias("s")
+    merge = store.delta("run").alias("t").merge(source, "t.run_id = s.run_id")
+    merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+
+
+def config_json(config: SemidConfig) -> str:
+    """Return the configuration as JSON. It holds no secrets: semid reads those from the environment only."""
+    return to_json(config.model_dump(mode="json"))

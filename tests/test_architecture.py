@@ -1,0 +1,79 @@
+"""The structure holds: who imports whom, how long files and functions are, what is forbidden everywhere."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = sorted((ROOT / "lib").rglob("*.py"))
+JOBS = sorted(path for path in (ROOT / "jobs").glob("*.py") if path.name != "__init__.py")
+SOURCES = [*LIBRARY, *JOBS]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    yield from (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef))
+
+
+def body_lines(function: ast.FunctionDef) -> int:
+    first = function.body[1 if ast.get_docstring(function) and len(function.body) > 1 else 0]
+    return (function.body[-1].end_lineno or 0) - first.lineno + 1
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_and_functions_are_short(path: Path) -> None:
+    """At most 300 lines a file and 40 a function body."""
+    assert len(path.read_text().splitlines()) <= 300
+    assert [f.name for f in functions(path) if body_lines(f) > 40] == []
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name)
+def test_no_library_module_imports_a_job(path: Path) -> None:
+    """Jobs stand on the library, never the other way round."""
+    assert [module for module in imported(path) if module.startswith("semid.jobs")] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_pickle(path: Path) -> None:
+    """No format that runs code when it is read."""
+    assert {"pickle", "joblib", "shelve", "dill"}.isdisjoint(imported(path))
+    assert "torch.load" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", JOBS, ids=name)
+def test_a_job_is_a_page(path: Path) -> None:
+    """A docstring with Reads, Writes and Exit codes, `arg_parser`, a `main` of at most 30 lines, and `JOB`."""
+    tree = ast.parse(path.read_text())
+    doc = ast.get_docstring(tree) or ""
+    assert all(word in doc for word in ("Reads:", "Writes:", "Exit codes:"))
+    assert {f.name for f in functions(path)} == {"arg_parser", "main"}
+    assert all(body_lines(f) <= 30 for f in functions(path))
+    assert any(isinstance(n, ast.Assign) and n.targets[0].id == "JOB" for n in tree.body)  # type: ignore[attr-defined]
+
+
+def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
+    """Starting Spark, assigning and reading never load torch at module level, except in the training file."""
+    loading = [name(p) for p in LIBRARY for node in ast.parse(p.read_text()).body if _imports_torch(node)]
+    assert set(loading) <= {"lib/semid/quantize/rqvae_train.py"}
+
+
+def _imports_torch(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name.split(".")[0] in ("torch", "sentence_transformers") for alias in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("torch", "sentence_transformers")

@@ -1,0 +1,104 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from semid.quantize.base import Codebook
+from semid.quantize.codebook import from_bytes, sha256, to_bytes
+from semid.quantize.quantizers import quantizer
+from semid.quantize.rkmeans import RkmeansCodebook
+from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
+
+KINDS = ["rkmeans", "rqvae"]
+
+
+def random_codebook(kind: str, seed: int, sizes: tuple[int, ...] = (5, 3), dim: int = 6) -> Codebook:
+    rng = np.random.default_rng(seed)
+
+    def array(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    if kind == "rkmeans":
+        return RkmeansCodebook(tuple(array(size, dim) for size in sizes))
+    encoder = SkipMlp(array(dim, 4), (array(dim, 7), array(7, 4)), (array(7), array(4)))
+    decoder = SkipMlp(array(4, dim), (array(4, 7), array(7, dim)), (array(7), array(dim)))
+    return RqvaeCodebook(encoder, tuple(array(size, 4) for size in sizes), decoder)
+
+
+def as_file(codebook: Codebook, drop: str = "", **changes: np.ndarray) -> bytes:
+    arrays = {name: array for name, array in (codebook.arrays() | changes).items() if name != drop}
+    return save(arrays, metadata={"codebook": json.dumps(codebook.metadata())})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=st.integers(0, 10**6), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_a_codebook_comes_back_from_its_bytes(kind, seed, sizes):
+    codebook = random_codebook(kind, seed, tuple(sizes))
+    data = to_bytes(codebook)
+    back = from_bytes(data)
+    x = np.random.default_rng(seed).standard_normal((50, 6)).astype(np.float32)
+    assert (codebook.kind, codebook.sizes, codebook.dim) == (back.kind, back.sizes, back.dim)
+    np.testing.assert_array_equal(codebook.encode(x), back.encode(x))
+    np.testing.assert_array_equal(codebook.decode(codebook.encode(x)), back.decode(codebook.encode(x)))
+    assert {data} == {to_bytes(back) for _ in range(5)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_flipped_bit_changes_the_hash_and_is_read_or_refused_but_never_crashes(kind, data):
+    clean = to_bytes(random_codebook(kind, seed=0))
+    dirty = bytearray(clean)
+    dirty[data.draw(st.integers(0, len(clean) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert sha256(clean) != sha256(bytes(dirty))
+    try:
+        back = from_bytes(bytes(dirty))
+    except ValueError:
+        return
+    assert all(np.isfinite(array).all() for array in back.arrays().values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_problems_are_listed_at_once(kind):
+    codebook = random_codebook(kind, seed=0)
+    infinite = codebook.arrays()["centroids_2"] * np.float32(np.inf)
+    data = as_file(codebook, drop="centroids_1", centroids_2=infinite, centroids_9=infinite)
+    with pytest.raises(ValueError, match="3 problems: centroids_1 is missing; centroids_9 is unknown; centroids_2 has"):
+        from_bytes(data)
+
+
+@pytest.mark.parametrize("change", [np.zeros((5, 7), np.float32), np.zeros((5, 6), np.float64)])
+def test_a_wrong_shape_or_type_is_refused(change):
+    with pytest.raises(ValueError, match=r"centroids_1 is float\d\d \(5, \d\), expected float32 \(5, 6\)"):
+        from_bytes(as_file(random_codebook("rkmeans", seed=0), centroids_1=change))
+
+
+@pytest.mark.parametrize("cut", [0, 5, 40, -1])
+def test_a_truncated_file_is_refused(cut):
+    with pytest.raises(ValueError, match="not a codebook"):
+        from_bytes(to_bytes(random_codebook("rkmeans", seed=0))[:cut])
+
+
+def test_an_unknown_kind_is_refused():
+    data = to_bytes(random_codebook("rkmeans", seed=0)).replace(b"rkmeans", b"rkmeanz")
+    with pytest.raises(ValueError, match="rkmeanz"):
+        from_bytes(data)
+
+
+def test_reading_a_codebook_does_not_import_torch():
+    """Executors that only encode need numpy and safetensors."""
+    check = "import sys, semid.quantize.codebook; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_an_unknown_quantizer_or_parameter_is_named():
+    with pytest.raises(ValueError, match="'pca', expected rkmeans or rqvae"):
+        quantizer("pca", (4,), {})
+    with pytest.raises(ValueError, match=r"\['iteration'\], KmeansParams has \['iterations'"):
+        quantizer("rkmeans", (4,), {"iteration": 3})
