@@ -33,9 +33,7 @@ def main(ctx: Context) -> StepResult:
     coded = to_coded_contents(contents, stored.artifact).persist()
     ledger = to_ledger(ctx.store.read("semantic_id_change"), stored.version)
     numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
-    rows = stage(
-        ctx.store, to_staged(numbered, ctx.run_id, stored.version, ctx.run_date), arrivals, ctx.run_id
-    )
+    rows = stage(ctx.store, to_staged(numbered, ctx.run_id, stored.version, ctx.run_date), arrivals, ctx.run_id)
     coded.unpersist()
     return StepResult(rows, rows, {"codebook_version": stored.version})
 

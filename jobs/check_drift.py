@@ -20,9 +20,7 @@ from semid.tables.staged import staged_rows, staged_run
 def arg_parser() -> argparse.ArgumentParser:
     """Return the job's flags."""
     parser = job_parser(__doc__)
-    parser.add_argument(
-        "--staged-run", metavar="RUN_ID", help="run whose staged rows are checked; the newest one"
-    )
+    parser.add_argument("--staged-run", metavar="RUN_ID", help="run whose staged rows are checked; the newest one")
     return parser
 
 

@@ -12,7 +12,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.embed import check_complete, embed_unseen, only_unseen, to_active_contents
-from semid.text.model import fingerprint_of, spec_of
+from semid.text.model import fingerprint_of
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def main(ctx: Context) -> StepResult:
     embedded, next_step = 0, "run ingest-catalog again: the feed brings the vectors"
     if not ctx.config.embedding.supplied:
         unseen = only_unseen(contents, ctx.store.read("item_embedding"), model)
-        embedded = embed_unseen(ctx.store, unseen, spec_of(ctx.config.embedding), model, ctx.run_id)
+        embedded = embed_unseen(ctx.store, unseen, ctx.config.embedding, model, ctx.run_id)
         next_step = "run semid verify; then run embed-items again"
     total = check_complete(contents, ctx.store.read("item_embedding"), model, next_step)
     return StepResult(total, embedded, {"embedded": embedded, "reused": total - embedded, "model": model})

@@ -31,12 +31,12 @@ def main(ctx: Context) -> StepResult:
     model = fingerprint_of(config) if rules.supplied else None
     stored = store.read("item_catalog")
     dim = catalog.stored_dim(store, model) if model else None
-    with intake.judged_rows(ctx.spark, feed, rules, dim) as rows:
-        counts = intake.count_rows(rows)
+    with intake.judged_rows(ctx.spark, feed, rules, dim) as judged:
+        rows, counts = judged.rows, intake.count_rows(judged)
         intake.refuse_bad_feed(rows, counts, config.catalog)
         with changes.held_differences(rows, stored, config.catalog.mode) as differences:
             changed = intake.count_changes(differences)
-            intake.refuse_shrunken(changed, stored.where("is_active").count(), config.catalog)
+            intake.refuse_shrunken(changed, stored, config.catalog)
             refuse_changed(ctx.spark, feed, config)
             bad = changes.to_quarantine(rows, ctx.run_id)
             catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined)
@@ -44,9 +44,7 @@ def main(ctx: Context) -> StepResult:
                 catalog.append_vectors(store, changes.only_good(rows), model, ctx.run_id)
             written = changes.to_written_rows(rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
-    return StepResult(
-        counts.read, total, {**changed, **counts.metrics(), "feed_fingerprint": feed.fingerprint}
-    )
+    return StepResult(counts.read, total, {**changed, **counts.metrics(), "feed_fingerprint": feed.fingerprint})
 
 
 JOB = Job("ingest_catalog", arg_parser, main, reads=())

@@ -23,9 +23,7 @@ from semid.text.model import fingerprint_of
 def arg_parser() -> argparse.ArgumentParser:
     """Return the job's flags."""
     parser = job_parser(__doc__)
-    parser.add_argument(
-        "--staged-run", metavar="RUN_ID", help="run whose staged rows are published; the newest one"
-    )
+    parser.add_argument("--staged-run", metavar="RUN_ID", help="run whose staged rows are published; the newest one")
     return parser
 
 

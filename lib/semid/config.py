@@ -172,7 +172,7 @@ def read_yaml(file: str) -> dict[str, Any]:
 def parse_yaml(text: str, source: str) -> dict[str, Any]:
     """Return the mapping that `text` holds, or raise ConfigError naming its source."""
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader with one more check
+        content = yaml.load(text, Loader=_UniqueKeyLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"not valid YAML: {' '.join(str(error).split())}", where=source) from error
     if content is None:
@@ -193,9 +193,7 @@ def _setting(override: str) -> dict[str, Any]:
     return dict(nested)
 
 
-def _merge(
-    base: dict[str, Any], extra: Mapping[str, Any], source: str, sources: dict[str, str], at: str = ""
-) -> None:
+def _merge(base: dict[str, Any], extra: Mapping[str, Any], source: str, sources: dict[str, str], at: str = "") -> None:
     for key, value in extra.items():
         path = f"{at}{key}"
         if isinstance(value, dict) and isinstance(base.get(key), dict):

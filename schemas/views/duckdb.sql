@@ -1,6 +1,6 @@
 -- SQL functions for DuckDB. schemas/views/spark.sql declares the same ones. What is not an ID gives NULL.
 
--- the first n codes, printed. The #k behind an ID never belongs to a prefix.
+-- The first n codes, printed. The #k behind an ID never belongs to a prefix.
 CREATE OR REPLACE TEMPORARY MACRO sid_prefix(semantic_id, n) AS
 CASE WHEN n >= 0 AND regexp_full_match(semantic_id, '(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))*(#[1-9][0-9]*)?')
   THEN array_to_string(string_split(split_part(semantic_id, '#', 1), '-')[1:n], '-') END;

@@ -1,6 +1,6 @@
 -- SQL functions for Spark. schemas/views/duckdb.sql declares the same ones. What is not an ID gives NULL.
 
--- the first n codes, printed. The #k behind an ID never belongs to a prefix.
+-- The first n codes, printed. The #k behind an ID never belongs to a prefix.
 CREATE OR REPLACE TEMPORARY FUNCTION sid_prefix(semantic_id STRING, n INT) RETURNS STRING
 RETURN CASE WHEN n >= 0 AND semantic_id RLIKE r'^(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))*(#[1-9][0-9]*)?\z'
   THEN substring_index(substring_index(semantic_id, '#', 1), '-', n) END;

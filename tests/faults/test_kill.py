@@ -37,9 +37,7 @@ def undisturbed(arguments: list[str]) -> None:
 
 
 def killed(point: tuple[str, str], arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, str(KILL_AT), *point, *arguments], check=False, capture_output=True
-    )
+    done = subprocess.run([sys.executable, str(KILL_AT), *point, *arguments], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
 
 
@@ -82,9 +80,7 @@ def test_killed_nights_end_as_undisturbed_ones(spark: SparkSession, tmp_path: Pa
 
 
 @pytest.mark.parametrize("point", POINTS[5:7])
-def test_a_second_night_killed_inside_publish(
-    spark: SparkSession, tmp_path: Path, point: tuple[str, str]
-) -> None:
+def test_a_second_night_killed_inside_publish(spark: SparkSession, tmp_path: Path, point: tuple[str, str]) -> None:
     """Killed between the commits of publish with edits, removals and returns in flight."""
     first = catalog.items(120)
     feeds = [

@@ -19,8 +19,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from semid.cli.job import run_job
+from semid.config import load_config
 from semid.jobs.ingest_catalog import JOB
 from semid.tables.store import Store
+from semid.text.model import fingerprint_of
 
 DAY = "2026-01-02"
 ITEMS = [{"item_id": f"base{n}", "title": f"Item {n}"} for n in range(4)]
@@ -207,7 +209,14 @@ REFUSED: list[Case] = [
 ]
 
 
+@pytest.fixture
+def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the commits to `run`, most of a refusal's time; test_refused_run_is_recorded has them."""
+    monkeypatch.setattr("semid.tables.runs.save", lambda *_: None)
+
+
 @pytest.mark.parametrize(("name", "write", "words"), REFUSED, ids=[f"{c[0]} {c[1].__name__}" for c in REFUSED])
+@pytest.mark.usefixtures("unrecorded")
 def test_feed_is_refused(
     filled: Path,
     tmp_path: Path,
@@ -229,6 +238,14 @@ def test_feed_is_refused(
     assert "\n  next:  " in message
     assert "Traceback" not in message
     assert commits(filled) == before
+
+
+def test_refused_run_is_recorded(filled: Path, tmp_path: Path, spark: SparkSession) -> None:
+    """A refused feed leaves a failed run with its message, and the next feed is taken as if it had not been."""
+    assert ingest(filled, mostly_bad(tmp_path), "--run-id", "refused") == 3
+    runs = Store(spark, str(filled)).read("run").where("run_id = 'refused'").collect()
+    assert [row.status for row in runs] == ["failed"]
+    assert "rows (33.3%) cannot be taken" in runs[0].message
 
 
 def line(row: dict[str, Any]) -> bytes:
@@ -291,26 +308,36 @@ def messy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stor
     twin = titled("I33")
     lines = [*[text for _, text, _ in LINES], twin, b"", twin]
     (folder / "messy.jsonl").write_bytes(b"\n".join(lines))
-    assert ingest(folder / "warehouse", folder / "messy.jsonl", "--set", "catalog.max_quarantined=0.9") == 0
-    return Store(spark, str(folder / "warehouse"))
+    store = Store(spark, str(folder / "warehouse"))
+    assert ingest_into(store, folder / "messy.jsonl", "messy") == 0
+    return store
+
+
+def ingest_into(store: Store, feed: Path, run_id: str, *more: str) -> int:
+    lenient = ("--set", "catalog.max_quarantined=0.9", "--set", "catalog.mode=increment")
+    return ingest(Path(store.warehouse), feed, "--run-id", run_id, *lenient, *more)
+
+
+def rows_of(store: Store, name: str, run_id: str) -> list[Any]:
+    return store.read(name).where(f"run_id = '{run_id}'").collect()
 
 
 @pytest.fixture(scope="module")
 def set_aside(messy: Store) -> dict[str, Any]:
     """The quarantined rows by their place."""
-    return {row.source_row: row for row in messy.read("item_quarantine").collect()}
+    return {row.source_row: row for row in rows_of(messy, "item_quarantine", "messy")}
 
 
 @pytest.fixture(scope="module")
 def taken(messy: Store) -> dict[str, Any]:
     """The items by their id."""
-    return {row.item_id: row for row in messy.read("item_catalog").collect()}
+    return {row.item_id: row for row in rows_of(messy, "item_catalog", "messy")}
 
 
 @pytest.fixture(scope="module")
 def counts(messy: Store) -> dict[str, Any]:
     """The run's counts."""
-    row = messy.read("run").where("status = 'done'").collect()[0]
+    (row,) = rows_of(messy, "run", "messy")
     return {**json.loads(row.metrics), "rows_in": row.rows_in, "rows_out": row.rows_out}
 
 
@@ -332,7 +359,7 @@ def test_raw_is_the_line(set_aside: dict[str, Any]) -> None:
     """The raw row is the line itself; a line that is no JSON is kept as a JSON text."""
     nested = next(n for n, c in enumerate(LINES, 1) if c[0] == "I13 nested")
     assert json.loads(set_aside[f"messy.jsonl:{nested}"].raw) == {"item_id": "I13", "title": {"en": "t"}}
-    assert json.loads(set_aside["messy.jsonl:1"].raw) == '{"item_id": "I7", "title": '
+    assert json.loads(set_aside["messy.jsonl:1"].raw) == '{"item_id": "I7", "title":'
 
 
 def test_normalised_values(taken: dict[str, Any]) -> None:
@@ -369,22 +396,18 @@ CSV = (
 )
 
 
-@pytest.fixture(scope="module")
-def from_csv(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """The warehouse after a CSV feed with bad lines, in a folder whose name Spark could take for a pattern."""
-    folder = tmp_path_factory.mktemp("csv")
-    feed = folder / "feed [1] {a}"
+def test_csv_lines(messy: Store, tmp_path: Path) -> None:
+    """I17 BOM, I18 order by name, I19 quoted line break, I20 ragged and unclosed, I8 encoding, I35 zeros.
+
+    The feed lies in a folder whose name Spark could take for a pattern.
+    """
+    feed = tmp_path / "feed [1] {a}"
     feed.mkdir()
     (feed / "it ems.csv").write_bytes(CSV)
-    assert ingest(folder / "warehouse", feed, "--set", "catalog.max_quarantined=0.9") == 0
-    return Store(spark, str(folder / "warehouse"))
-
-
-def test_csv_lines(from_csv: Store) -> None:
-    """I17 BOM, I18 order by name, I19 quoted line break, I20 ragged and unclosed, I8 encoding, I35 zeros."""
-    items = {row.item_id: (row.title, row.price) for row in from_csv.read("item_catalog").collect()}
+    assert ingest_into(messy, feed, "csv") == 0
+    items = {row.item_id: (row.title, row.price) for row in rows_of(messy, "item_catalog", "csv")}
     assert items == {"c1": ("two lines", 1.0), "00005": ("fine", 5.0), "c7": ("last", 7.0)}
-    bad = {row.source_row: list(row.reasons) for row in from_csv.read("item_quarantine").collect()}
+    bad = {row.source_row: list(row.reasons) for row in rows_of(messy, "item_quarantine", "csv")}
     assert bad == {
         "it ems.csv:4": ["ragged_row"],
         "it ems.csv:5": ["ragged_row"],
@@ -407,19 +430,17 @@ VECTORS: list[tuple[str, list[float | None] | None, list[str]]] = [
 ]
 
 
-def test_supplied_vectors(spark: SparkSession, tmp_path: Path) -> None:
+def test_supplied_vectors(messy: Store, tmp_path: Path) -> None:
     """I46, I47: a vector that is not finite, zero, huge or of another length is set aside; good ones are stored."""
     vectors = pa.array([vector for _, vector, _ in VECTORS], pa.list_(pa.float32()))
     names = [name for name, _, _ in VECTORS]
     feed = write_table(tmp_path / "feed.parquet", item_id=names, title=["t"] * len(names), embedding=vectors)
-    settings = ("--set", "embedding.model=supplied:mine", "--set", "catalog.max_quarantined=0.9")
-    assert ingest(tmp_path / "warehouse", feed, *settings) == 0
-    store = Store(spark, str(tmp_path / "warehouse"))
-    bad = {row.item_id: list(row.reasons) for row in store.read("item_quarantine").collect()}
+    assert ingest_into(messy, feed, "vectors", "--set", "embedding.model=supplied:mine") == 0
+    bad = {row.item_id: list(row.reasons) for row in rows_of(messy, "item_quarantine", "vectors")}
     assert bad == {name: reasons for name, _, reasons in VECTORS if reasons}
-    stored = {row.content_hash: row for row in store.read("item_embedding").collect()}
-    hashes = {row.item_id: row.content_hash for row in store.read("item_catalog").collect()}
+    stored = {row.content_hash: row for row in rows_of(messy, "item_embedding", "vectors")}
+    hashes = {row.item_id: row.content_hash for row in rows_of(messy, "item_catalog", "vectors")}
     assert set(hashes) == {"good", "also good"}
-    assert hashes["good"] != hashes["also good"]
+    assert set(stored) == set(hashes.values())
     assert stored[hashes["good"]].embedding == pytest.approx([0.6, 0.8])
-    assert stored[hashes["good"]].model.startswith("supplied:mine#")
+    assert stored[hashes["good"]].model == fingerprint_of(load_config(overrides=["embedding.model=supplied:mine"]))

@@ -99,7 +99,7 @@ def test_a_run_that_stops_between_commits_goes_on_to_the_same_vectors(
 ) -> None:
     """What was committed before the stop is kept; the run after it gives the vectors of an undisturbed one, bit for bit."""
     texts = [f"{'abcdefgh'[: 1 + n % 8]} {n:o} {'xyz' * (n % 7)}" for n in range(300)]
-    undisturbed = warehouse(spark, tmp_path / "undisturbed")
+    undisturbed = warehouse(store.spark, tmp_path / "undisturbed")
     for each in (store, undisturbed):
         add(each, *texts)
     run(undisturbed, model)

@@ -31,15 +31,11 @@ PUBLISHED = [
 
 
 def semid_nightly(warehouse: Path, feed: str, day: str, *more: str) -> int:
-    return run_job(
-        nightly.JOB, ["--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *SETTINGS, *more]
-    )
+    return run_job(nightly.JOB, ["--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *SETTINGS, *more])
 
 
 def published(store: Store) -> list[tuple[object, ...]]:
-    return sorted(
-        map(tuple, store.read("semantic_id").select(*PUBLISHED, "valid_from", "valid_to").collect()), key=str
-    )
+    return sorted(map(tuple, store.read("semantic_id").select(*PUBLISHED, "valid_from", "valid_to").collect()), key=str)
 
 
 @dataclass(frozen=True)
@@ -71,9 +67,7 @@ def nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Nig
 def test_two_nights_publish_two_releases(nights: Nights) -> None:
     """Both nights end with 0 and their counts are those of the feeds."""
     assert nights.exit_codes == (0, 0)
-    first, second = (
-        nights.store.read("release").where(f"release_id = {n}").collect()[0].asDict() for n in (1, 2)
-    )
+    first, second = (nights.store.read("release").where(f"release_id = {n}").collect()[0].asDict() for n in (1, 2))
     assert (first["kind"], first["counts"]["added"], first["counts"]["items"]) == ("bootstrap", 300, 300)
     counts = second["counts"]
     assert (counts["added"], counts["changed"], counts["removed"], counts["quarantined"]) == (7, 6, 5, 2)
@@ -120,9 +114,7 @@ def test_an_older_date_is_refused(nights: Nights, capsys: pytest.CaptureFixture[
     assert releases.current(nights.store).release_id == 2
 
 
-def test_a_run_id_used_again_with_another_feed_is_refused(
-    nights: Nights, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_id_used_again_with_another_feed_is_refused(nights: Nights, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 5, naming both fingerprints; Delta alone would ignore the second run silently."""
     run_id = nights.store.read("release").where("release_id = 2").collect()[0].run_id
     assert semid_nightly(nights.warehouse, nights.feeds[0], NIGHT2, "--run-id", run_id) == 5
@@ -136,9 +128,7 @@ def test_a_held_warehouse_is_refused(nights: Nights, capsys: pytest.CaptureFixtu
     assert "another run holds the warehouse: nightly of 2026-01-02" in capsys.readouterr().err
 
 
-def test_shuffled_and_repartitioned_feed_gives_the_same_codebook_and_ids(
-    nights: Nights, tmp_path: Path
-) -> None:
+def test_shuffled_and_repartitioned_feed_gives_the_same_codebook_and_ids(nights: Nights, tmp_path: Path) -> None:
     """The first night again, elsewhere, from three shuffled files: equal bytes of codebook, equal vectors and rows."""
     rows = catalog.items()
     random.Random(3).shuffle(rows)

@@ -193,7 +193,7 @@ def test_contents_without_their_one_vector_are_named(store: Store) -> None:
 
 def test_the_number_of_partitions_follows_from_the_number_of_contents() -> None:
     """One task for what one worker does sooner than a second one starts; else an even number of about 512 each."""
-    assert [partition_count(n) for n in (0, 1, 256, 257, 1024, 1025, 12101)] == [0, 1, 1, 2, 2, 4, 24]
+    assert [partition_count(n) for n in (1, 256, 257, 1024, 1025, 12101)] == [1, 1, 2, 2, 4, 24]
 
 
 def test_the_model_folder_of_the_tests_is_a_few_kilobytes(spec: ModelSpec) -> None:

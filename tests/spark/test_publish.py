@@ -27,9 +27,7 @@ def catalog_row(item: str, content: str, active: bool = True) -> dict[str, objec
     }
 
 
-def staged_row(
-    run: str, item: str, codes: list[int], content: str, day: date, index: int = 0
-) -> dict[str, object]:
+def staged_row(run: str, item: str, codes: list[int], content: str, day: date, index: int = 0) -> dict[str, object]:
     body = "-".join(map(str, codes))
     return {
         "run_id": run,
@@ -114,9 +112,7 @@ def test_two_releases_on_one_date_replace_that_days_interval(store: Store) -> No
         staged_row("n2", "a", [1, 5], "A2", NIGHT2),
         staged_row("n2", "d", [7, 7], "D", NIGHT2),
     ])  # fmt: skip
-    night(
-        store, "n2b", NIGHT2, {"a": "A3", "b": "B", "c": "C"}, [staged_row("n2b", "a", [1, 6], "A3", NIGHT2)]
-    )
+    night(store, "n2b", NIGHT2, {"a": "A3", "b": "B", "c": "C"}, [staged_row("n2b", "a", [1, 6], "A3", NIGHT2)])
     assert intervals(store) == [
         ("a", "1-2", "2026-01-01", "2026-01-02"),
         ("a", "1-6", "2026-01-02", "None"),

@@ -43,9 +43,7 @@ def test_indexes_follow_the_ledger_over_five_nights(spark: SparkSession) -> None
 
 def test_staged_rows_print_their_id_and_prefixes(spark: SparkSession) -> None:
     """The printed ID carries the index behind #, the prefixes never do."""
-    schema = (
-        "item_id string, codes array<int>, content_hash string, quantization_error float, dedup_index int"
-    )
+    schema = "item_id string, codes array<int>, content_hash string, quantization_error float, dedup_index int"
     frame = spark.createDataFrame([("a", [1, 22, 3], "h", 0.5, 2), ("b", [0, 0, 0], "h", 0.5, 0)], schema)
     from datetime import date
 

@@ -27,8 +27,12 @@ from semid.tables import releases, runs
 from semid.tables.lock import local_path, writing
 from semid.tables.publish import finish_interrupted
 from semid.tables.store import Store, to_json
+from semid.tables.views import save_catalog
 
 log = logging.getLogger("semid")
+
+_QUIET = ("feed_fingerprint", "good")
+"""Metrics for the run row that say nothing on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,10 @@ def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParse
     """Return the parser with the flags of every job; with `--catalog` for the jobs that read the feed."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", metavar="FILE", help="YAML file that overrides the defaults")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="override one setting"
-    )
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override one setting")
     parser.add_argument("--warehouse", metavar="DIR", help="folder or URI of the tables")
     parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="logical date; today by default")
-    parser.add_argument(
-        "--run-id", metavar="ID", help="derived from job, date, configuration and inputs by default"
-    )
+    parser.add_argument("--run-id", metavar="ID", help="derived from job, date, configuration and inputs by default")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     if feed:
         parser.add_argument("--catalog", metavar="PATH", help="the feed: a file or folder")
@@ -130,10 +130,8 @@ def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
 
 def _run(job: Job, flags: argparse.Namespace) -> None:
     run_date = _run_date(flags.run_date)
-    if flags.run_id is not None and not re.match(RUN_ID_PATTERN, flags.run_id):
-        raise ConfigError(
-            "a run id is up to 128 letters, digits and _ . : + -", where=f"--run-id {flags.run_id}"
-        )
+    if flags.run_id is not None and not re.fullmatch(RUN_ID_PATTERN, flags.run_id):
+        raise ConfigError("a run id is up to 128 letters, digits and _ . : + -", where=f"--run-id {flags.run_id}")
     config = _config(flags)
     holder = f"{job.name} of {run_date}" + (f", run {flags.run_id}" if flags.run_id else "")
     with writing(config.warehouse, holder):
@@ -144,7 +142,8 @@ def _run(job: Job, flags: argparse.Namespace) -> None:
         store.create_tables()
         log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
         try:
-            finish_interrupted(store)
+            if finish_interrupted(store):
+                save_catalog(store)
             _attempt(job, _context(job, flags, store, config, run_date))
         except SemidError as error:
             error.state = error.state or releases.describe(store)
@@ -157,12 +156,11 @@ class _Opened:
     inputs: str
 
 
-def _context(
-    job: Job, flags: argparse.Namespace, store: Store, config: SemidConfig, run_date: date
-) -> _Opened:
+def _context(job: Job, flags: argparse.Namespace, store: Store, config: SemidConfig, run_date: date) -> _Opened:
     from semid.frames.ingest import feed_fingerprint
 
     feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
+    feed += getattr(flags, "staged_run", None) or ""
     inputs = runs.inputs_fingerprint(config, feed, {name: store.version(name) for name in job.reads})
     run_id = flags.run_id or derive_run_id(job.name, run_date.isoformat(), inputs)
     return _Opened(Context(store.spark, config, store, run_id, run_date, flags), inputs)
@@ -200,9 +198,7 @@ def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
     if releases.rolled_back_since(ctx.store, release.release_id):
         return False
     if row["status"] != "done":
-        runs.save(
-            ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})]
-        )
+        runs.save(ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})])
     return True
 
 
@@ -245,12 +241,8 @@ def _outcome(result: StepResult) -> dict[str, Any]:
 
 
 def _summary(result: StepResult) -> str:
-    counts = {
-        k: v for k, v in result.metrics.items() if isinstance(v, int | float | str) and v not in (0, "")
-    }
-    details = ", ".join(
-        f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in list(counts.items())[:6]
-    )
+    counts = {k: v for k, v in result.metrics.items() if isinstance(v, int | float | str) and v and k not in _QUIET}
+    details = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in list(counts.items())[:6])
     return f"{result.rows_in:,} rows in, {result.rows_out:,} out" + (f" ({details})" if details else "")
 
 

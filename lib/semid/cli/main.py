@@ -38,17 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def job_names() -> list[str]:
     """Return the names of the jobs as commands, sorted."""
     files = [file.name for file in resources.files("semid.jobs").iterdir()]
-    return sorted(
-        f.removesuffix(".py").replace("_", "-") for f in files if f.endswith(".py") and f != "__init__.py"
-    )
+    return sorted(f.removesuffix(".py").replace("_", "-") for f in files if f.endswith(".py") and f != "__init__.py")
 
 
 def _help() -> str:
     rows = [(name, _first_line(name)) for name in job_names()] + list(READERS.items())
     lines = [f"  {name:<18}{what}" for name, what in rows]
-    return "\n".join(
-        ["usage: semid <command> [flags]      (semid <command> --help shows the flags)", "", *lines]
-    )
+    return "\n".join(["usage: semid <command> [flags]      (semid <command> --help shows the flags)", "", *lines])
 
 
 def _first_line(name: str) -> str:

@@ -38,9 +38,7 @@ def audit(store: Store, run_id: str, versions: Sequence[int], thresholds: Thresh
         found = _guarded(store, run_id, version, thresholds)
         suffix = f"@v{version}" if len(versions) > 1 else ""
         checks += [replace(check, cohort=check.cohort + suffix) for check in found]
-    return checks or [
-        Check("contract", "evidence", None, "block", note="nothing staged and nothing published")
-    ]
+    return checks or [Check("contract", "evidence", None, "block", note="nothing staged and nothing published")]
 
 
 def _guarded(store: Store, run_id: str, version: int, thresholds: Thresholds) -> list[Check]:

@@ -85,9 +85,7 @@ def to_written_rows(
     arrived = (
         only_good(rows)
         .join(differences.where(F.col("change") != REMOVED).select("item_id", "first_seen"), "item_id")
-        .withColumns(
-            {"first_seen": F.coalesce("first_seen", F.lit(run_date)), "is_active": F.lit(True), **stamp}
-        )
+        .withColumns({"first_seen": F.coalesce("first_seen", F.lit(run_date)), "is_active": F.lit(True), **stamp})
     )
     gone = catalog.join(differences.where(F.col("change") == REMOVED), "item_id", "left_semi").withColumns(
         {"is_active": F.lit(False), **stamp}

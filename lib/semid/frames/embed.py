@@ -12,13 +12,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 
+from semid.config import EmbeddingConfig
 from semid.errors import StoredDataError
 from semid.frames.faults import carried, from_workers
 from semid.frames.progress import progress
 from semid.frames.vectors import to_lists
 from semid.tables.store import Store
 from semid.text.embedder import device_for, embedder, use
-from semid.text.model import ModelSpec
+from semid.text.model import ModelSpec, spec_of
 
 # About 7 s of MiniLM on one core: both cores of a laptop end together, and progress shows.
 CONTENTS_PER_PARTITION = 512
@@ -42,21 +43,24 @@ def only_unseen(contents: DataFrame, embeddings: DataFrame, model: str) -> DataF
     return contents.join(seen, "content_hash", "left_anti").select("content_hash", "item_id", "text")
 
 
-def embed_unseen(store: Store, unseen: DataFrame, spec: ModelSpec, model: str, run_id: str) -> int:
+def embed_unseen(store: Store, unseen: DataFrame, embedding: EmbeddingConfig, model: str, run_id: str) -> int:
     """Append the vectors of the unseen contents to item_embedding and return their number.
 
     Args:
         store: The warehouse.
         unseen: (content_hash, item_id, text), one row per content, read at a pinned version.
-        spec: The model.
+        embedding: The model; looked for only when there is something to embed.
         model: Its fingerprint.
         run_id: Stored beside the vectors.
 
     Raises:
         StoredDataError: The model gave a vector without a direction; its item is named.
-        EnvironmentFault: A worker lacks the model or the GPU it was given.
+        EnvironmentFault: The driver or a worker lacks the model, or a worker the GPU it was given.
     """
     total = unseen.count()
+    if total == 0:
+        return 0
+    spec = spec_of(embedding)
     count = partition_count(total)
     with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
         for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
@@ -68,7 +72,7 @@ def embed_unseen(store: Store, unseen: DataFrame, spec: ModelSpec, model: str, r
 def partition_count(contents: int) -> int:
     """Return into how many partitions contents are split, from their number alone: an even number above one."""
     if contents <= CONTENTS_OF_ONE_WORKER:
-        return min(contents, 1)
+        return 1
     return 2 * math.ceil(contents / (2 * CONTENTS_PER_PARTITION))
 
 

@@ -57,9 +57,7 @@ def declared(table: str, on: Literal["rows", "facts"], levels: int) -> list[Cont
     try:
         contracts = getattr(_File.model_validate_json(json.dumps(content)), on)
     except ValueError as error:
-        raise ConfigError(
-            "contracts are not declared as expected", where=name, problems=[str(error)]
-        ) from error
+        raise ConfigError("contracts are not declared as expected", where=name, problems=[str(error)]) from error
     return [
         _filled(contract, levels, level)
         for contract in contracts
@@ -100,9 +98,7 @@ def _validate(df: DataFrame, contracts: Sequence[Contract]) -> dict[str, dict[st
     suite = gx.ExpectationSuite("contracts")
     for contract in contracts:
         meta = {"contract": _label(contract)}
-        suite.add_expectation_configuration(
-            ExpectationConfiguration(contract.type, dict(contract.kwargs), meta)
-        )
+        suite.add_expectation_configuration(ExpectationConfiguration(contract.type, dict(contract.kwargs), meta))
     source = context.data_sources.add_spark("rows", persist=False)
     batches = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
     outcome = batches.get_batch({"dataframe": df}).validate(suite)
@@ -120,9 +116,7 @@ def _answer(contract: Contract, result: Mapping[str, Any] | None) -> Check:
         count = 0  # no row to judge: nothing staged tonight
     value = float(count) if isinstance(count, int | float) and is_number(count) else None
     if result.get("success") is True and value is not None:
-        return Check(
-            "contract", contract.name, value, "pass", contract.level, threshold_block=1, note=contract.says
-        )
+        return Check("contract", contract.name, value, "pass", contract.level, threshold_block=1, note=contract.says)
     examples = [str(example)[:60] for example in (found.get("partial_unexpected_list") or [])[:3]]
     seen = f"found: {', '.join(examples)}" if examples else "" if value is not None else "not computed"
     return _check(contract, value, escape_controls(seen))
@@ -144,6 +138,4 @@ def _filled(contract: _Declared, levels: int, level: int) -> Contract:
         return Template(value).safe_substitute(values) if isinstance(value, str) else value
 
     kwargs = {key: fill(value) for key, value in contract.kwargs.items()}
-    return Contract(
-        name=contract.name, says=fill(contract.says), type=contract.type, kwargs=kwargs, level=level
-    )
+    return Contract(name=contract.name, says=fill(contract.says), type=contract.type, kwargs=kwargs, level=level)

@@ -106,7 +106,11 @@ def find_feed(spark: SparkSession, catalog: CatalogConfig) -> FeedFiles:
             next_step="give it with --catalog PATH, or in the --config file",
         )
     everything = _list(spark, catalog.path)
-    if catalog.format in ("auto", "delta") and any(f.name.startswith("_delta_log/") for f in everything):
+    is_delta = any(f.name.startswith("_delta_log/") for f in everything)
+    if is_delta and catalog.format not in ("auto", "delta"):
+        # Its folder also holds the files of older versions.
+        raise _refused("the feed is a Delta table", catalog, [], "set catalog.format to auto or delta")
+    if is_delta:
         return FeedFiles(catalog.path, "delta", (), _delta_version(spark, _uri(catalog.path)))
     kind = _format_of(everything, catalog)
     return FeedFiles(catalog.path, kind, _files_of(everything, kind, catalog))
@@ -217,9 +221,7 @@ def _list_remote(spark: SparkSession, location: str) -> list[FeedFile] | None:
         status = found.next()
         uri = status.getPath().toString()
         files.append(
-            FeedFile(
-                uri.removeprefix(base), uri, None, int(status.getLen()), int(status.getModificationTime())
-            )
+            FeedFile(uri.removeprefix(base), uri, None, int(status.getLen()), int(status.getModificationTime()))
         )
     return files
 

@@ -52,7 +52,7 @@ Pass = Callable[[Batches], Batches]
 
 
 def column_pass(rules: Rules, fields: Sequence[str], base: str) -> Pass:
-    """Return the pass over Parquet and Delta rows: columns `file`, `block`, one per field, `raw`.
+    """Return the pass over Parquet and Delta rows: columns `file`, `block`, `field_<n>` per field, `raw`.
 
     Args:
         rules: What is put right and what is refused.
@@ -63,7 +63,7 @@ def column_pass(rules: Rules, fields: Sequence[str], base: str) -> Pass:
     def run(batches: Batches) -> Batches:
         place = _Places(base)
         for batch in batches:
-            columns = [_values(batch.column(field)) for field in fields]
+            columns = [_values(batch.column(f"field_{n}")) for n in range(len(fields))]
             checked = [rules.check(dict(zip(fields, row, strict=True))) for row in zip(*columns, strict=True)]
             files, blocks = batch.column("file").to_pylist(), batch.column("block").to_pylist()
             rows = [place.next(file, block) for file, block in zip(files, blocks, strict=True)]
@@ -127,9 +127,7 @@ def _values(column: pa.Array) -> list[Any]:
 def _batch(rows: list[str], raw: pa.Array, checked: list[Checked]) -> pa.RecordBatch:
     columns = zip(*checked, strict=True) if checked else ((),) * len(_TYPES)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, _TYPES.values(), strict=True)]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(rows, pa.string()), raw, *arrays], ["source_row", "raw", *_TYPES]
-    )
+    return pa.RecordBatch.from_arrays([pa.array(rows, pa.string()), raw, *arrays], ["source_row", "raw", *_TYPES])
 
 
 class _Places:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -72,15 +74,11 @@ def open_feed(spark: SparkSession, config: SemidConfig, template: Template) -> F
     found = find_feed(spark, config.catalog)
     where = f"catalog.path: {found.location}"
     if found.format != "delta" and not any(file.size for file in found.files):
-        raise _refused(
-            "the feed is empty", where, [f"{f.name}: 0 bytes" for f in found.files], "check its delivery"
-        )
+        raise _refused("the feed is empty", where, [f"{f.name}: 0 bytes" for f in found.files], "check its delivery")
     wanted = wanted_columns(config.catalog, config.embedding.supplied)
     if found.format in ("parquet", "delta"):
         schema = (
-            _parquet_schema(spark, found, {w.column for w in wanted})
-            if found.files
-            else _frame(spark, found).schema
+            _parquet_schema(spark, found, {w.column for w in wanted}) if found.files else _frame(spark, found).schema
         )
         columns = mapped_columns(wanted, schema.names, template, where)
         check_types(columns, {field.name: field.dataType for field in schema}, where)
@@ -96,8 +94,8 @@ def open_feed(spark: SparkSession, config: SemidConfig, template: Template) -> F
 def to_feed_rows(spark: SparkSession, feed: Feed) -> DataFrame:
     """Return the feed as it lies, with the place of each row: `file`, `block`, and then
 
-    for Parquet and Delta one column per field of `feed.columns`, as text where the field is text, and the row
-    as JSON in `raw`; for CSV and JSON lines the line in `value`, as bytes, in the files' order.
+    for Parquet and Delta one column `field_<n>` per entry of `feed.columns`, as text where the field is text,
+    and the row as JSON in `raw`; for CSV and JSON lines the line in `value`, as bytes, in the files' order.
     """
     df = _frame(spark, feed.found)
     place = [F.col("_metadata.file_path").alias("file"), F.col("_metadata.file_block_start").alias("block")]
@@ -105,7 +103,10 @@ def to_feed_rows(spark: SparkSession, feed: Feed) -> DataFrame:
         return df.select(*place, F.col("value").cast("binary").alias("value"))
     raw = F.substring(F.to_json(F.struct(*[_named(name) for name in df.columns])), 1, RAW_CHARS)
     kinds = {field.name: field.dataType.typeName() for field in df.schema}
-    fields = [_as_field(field, name, kinds[name]) for field, name in feed.columns.items()]
+    # Numbered, because a name like `attributes[size.mm]` would be taken for a path.
+    fields = [
+        _as_field(field, name, kinds[name]).alias(f"field_{n}") for n, (field, name) in enumerate(feed.columns.items())
+    ]
     return df.select(*place, *fields, raw.alias("raw"))
 
 
@@ -148,11 +149,9 @@ def refuse_unreadable(feed: Feed) -> Iterator[None]:
     """Turn a file that Spark cannot read into a refusal that names it."""
     try:
         yield
-    except PySparkException as error:
-        text = str(error)
-        if not any(
-            sign in text for sign in ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "FileNotFoundException")
-        ):
+    except (PySparkException, Py4JJavaError) as error:  # what a failed task surfaces as depends on its cause
+        text = unquote(str(error))
+        if not any(sign in text for sign in ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "FileNotFoundException")):
             raise
         names = [f"{f.name}: it cannot be read" for f in feed.found.files if f.name in text]
         raise _refused(
@@ -175,9 +174,8 @@ def _frame(spark: SparkSession, found: FeedFiles) -> DataFrame:
 def _as_field(field: str, column: str, kind: str) -> Column:
     value = _named(column)
     if field == "price":
-        return (value if kind == "string" else value.cast("double")).alias(field)
-    listed = kind == "array"
-    return (value if listed else value.cast("string")).alias(field)
+        return value if kind == "string" else value.cast("double")
+    return value if kind == "array" else value.cast("string")
 
 
 def _named(column: str) -> Column:
@@ -195,22 +193,14 @@ def _parquet_schema(spark: SparkSession, found: FeedFiles, wanted: set[str]) -> 
             problems.append(f"{file.name}: {str(error).splitlines()[0][:200]}")
     where = f"catalog.path: {found.location}"
     if problems:
-        raise _refused(
-            "Parquet files of the feed cannot be read", where, problems, "deliver these files again"
-        )
+        raise _refused("Parquet files of the feed cannot be read", where, problems, "deliver these files again")
     if problems := _differing(schemas, wanted):
-        raise _refused(
-            "the files of the feed do not agree", where, problems, "write all files with one schema"
-        )
+        raise _refused("the files of the feed do not agree", where, problems, "write all files with one schema")
     names = [name for schema in schemas.values() for name in schema.names]
     folded = {name.casefold() for name in names}
     if len(folded) < len(set(names)):
-        twice = sorted(
-            name for name in set(names) if sum(name.casefold() == n.casefold() for n in set(names)) > 1
-        )
-        raise _refused(
-            "columns of the feed differ only by case", where, twice, "rename them where the feed is written"
-        )
+        twice = sorted(name for name in set(names) if sum(name.casefold() == n.casefold() for n in set(names)) > 1)
+        raise _refused("columns of the feed differ only by case", where, twice, "rename them where the feed is written")
     return _frame(spark, found).schema
 
 
@@ -239,9 +229,7 @@ def _csv_columns(spark: SparkSession, found: FeedFiles) -> list[str]:
         problems = [f"{_some(files)}: {', '.join(header)[:200]}" for header, files in headers.items()]
     if problems:
         what = "the headers of the feed's CSV files cannot be read or differ"
-        raise _refused(
-            what, f"catalog.path: {found.location}", problems, "write all files with one header line"
-        )
+        raise _refused(what, f"catalog.path: {found.location}", problems, "write all files with one header line")
     return list(next(iter(headers)))
 
 
@@ -258,9 +246,7 @@ def _json_keys(spark: SparkSession, found: FeedFiles) -> list[str]:
         keys.update(sampled or [])
     if problems:
         what = "JSON lines are expected: one object per line"
-        raise _refused(
-            what, f"catalog.path: {found.location}", problems, "write one object per line, without a list"
-        )
+        raise _refused(what, f"catalog.path: {found.location}", problems, "write one object per line, without a list")
     return sorted(keys)
 
 

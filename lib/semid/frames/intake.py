@@ -32,6 +32,14 @@ _EXAMPLES = 10
 
 
 @dataclass(frozen=True)
+class Judged:
+    """The rows of a feed, each with its outcome, and how many were read."""
+
+    rows: DataFrame
+    read: int
+
+
+@dataclass(frozen=True)
 class Counts:
     """What became of the rows of a feed.
 
@@ -93,7 +101,7 @@ def rules_of(config: SemidConfig) -> Rules:
 
 
 @contextmanager
-def judged_rows(spark: SparkSession, feed: Feed, rules: Rules, dim: int | None) -> Iterator[DataFrame]:
+def judged_rows(spark: SparkSession, feed: Feed, rules: Rules, dim: int | None) -> Iterator[Judged]:
     """Read the feed once and hold its rows, each with its outcome, until the block ends.
 
     Args:
@@ -108,45 +116,41 @@ def judged_rows(spark: SparkSession, feed: Feed, rules: Rules, dim: int | None) 
     # On disk: the rows with their JSON are the largest thing of the night, and are read four times.
     checked = to_checked_rows(to_feed_rows(spark, feed), feed, rules).persist(StorageLevel.DISK_ONLY)
     with fixed_splits(spark, feed), refuse_unreadable(feed):
-        checked.count()
+        read = checked.count()
     width = (dim or usual_dim(checked)) if rules.supplied else None
     sized = checked if width is None else with_vector_reason(checked, width)
     decisions = to_decisions(sized).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        yield with_outcome(sized, decisions, decisions.count())
+        yield Judged(with_outcome(sized, decisions, decisions.count()), read)
     finally:
         decisions.unpersist()
         checked.unpersist()
 
 
-def count_rows(rows: DataFrame) -> Counts:
+def count_rows(judged: Judged) -> Counts:
     """Return the counts of judged rows.
 
     Raises:
         SemidError: The outcomes do not add up: a row was lost or doubled.
     """
-    item = F.col("outcome") == GOOD
-    folded = F.lower("item_id")
+    rows, item = judged.rows, F.col("outcome") == GOOD
     by_outcome = rows.groupBy("outcome").agg(
         F.count("*").alias("rows"),
         F.count_if(item & F.col("truncated")).alias("truncated"),
         F.count_if(item & F.col("bad_price")).alias("bad_prices"),
-        F.count_distinct("source_row").alias("places"),
     )
     found = {row["outcome"]: row for row in by_outcome.collect()}
-    bad = rows.where("outcome = 'quarantined'").select(F.explode("reasons").alias("reason"))
-    reasons = bad.groupBy("reason").count()
-    alike = rows.where(item).groupBy(folded.alias("folded")).count().where("count > 1")
+    alike = rows.where(item).groupBy(F.lower("item_id").alias("folded")).count().where("count > 1")
     outcomes = {name: int(row["rows"]) for name, row in found.items()}
-    if any(row["rows"] != row["places"] for row in found.values()) or None in found:
+    if sum(outcomes.values()) != judged.read:
         raise SemidError(
-            "rows of the feed were doubled or lost while they were judged", where=f"outcomes {outcomes}"
+            f"{judged.read} rows were read, {sum(outcomes.values())} have an outcome", where=f"outcomes {outcomes}"
         )
     good = found.get(GOOD)
     return Counts(
-        sum(outcomes.values()),
+        judged.read,
         outcomes,
-        {row["reason"]: int(row["count"]) for row in reasons.orderBy(F.desc("count"), "reason").collect()},
+        _count_reasons(rows) if QUARANTINED in found else {},
         int(good["truncated"]) if good else 0,
         int(good["bad_prices"]) if good else 0,
         int(alike.agg(F.coalesce(F.sum("count"), F.lit(0))).collect()[0][0]),
@@ -177,14 +181,15 @@ def refuse_bad_feed(rows: DataFrame, counts: Counts, catalog: CatalogConfig) -> 
     )
 
 
-def refuse_shrunken(changes: Mapping[str, int], active: int, catalog: CatalogConfig) -> None:
-    """Refuse a snapshot that would remove too many of the active items.
+def refuse_shrunken(changes: Mapping[str, int], stored: DataFrame, catalog: CatalogConfig) -> None:
+    """Refuse a snapshot that would remove too many of the active items of the stored catalog.
 
     Raises:
         InputRefused: Names the share.
     """
     removed = changes[REMOVED]
-    if active and removed / active > catalog.max_removed:
+    active = stored.where("is_active").count() if removed else 0
+    if removed > catalog.max_removed * active:
         raise InputRefused(
             f"the snapshot lacks {removed:,} of {active:,} active items ({removed / active:.1%}), "
             f"{catalog.max_removed:.1%} may be removed at once (catalog.max_removed)",
@@ -196,9 +201,13 @@ def refuse_shrunken(changes: Mapping[str, int], active: int, catalog: CatalogCon
 
 def count_changes(differences: DataFrame) -> dict[str, int]:
     """Return the number of items per change, and how many of the changed ones have another content."""
-    grouped = differences.groupBy("change").agg(
-        F.count("*").alias("n"), F.count_if("content_changed").alias("content")
-    )
+    grouped = differences.groupBy("change").agg(F.count("*").alias("n"), F.count_if("content_changed").alias("content"))
     found = {row["change"]: (int(row["n"]), int(row["content"])) for row in grouped.collect()}
     counts = {change: found.get(change, (0, 0))[0] for change in ("new", "changed", "returned", REMOVED)}
     return counts | {"content_changed": found.get("changed", (0, 0))[1]}
+
+
+def _count_reasons(rows: DataFrame) -> dict[str, int]:
+    bad = rows.where(F.col("outcome") == QUARANTINED).select(F.explode("reasons").alias("reason"))
+    counted = bad.groupBy("reason").count().orderBy(F.desc("count"), "reason")
+    return {row["reason"]: int(row["count"]) for row in counted.collect()}

@@ -24,7 +24,11 @@ def to_checked_rows(rows: DataFrame, feed: Feed, rules: Rules) -> DataFrame:
     if len(feed.found.files) == 1 and feed.found.files[0].uri == feed.found.uri:
         base = base.rsplit("/", 1)[0]
     lines = feed.found.format in ("csv", "jsonl")
-    run = line_pass(rules, dict(feed.columns), feed.header, base) if lines else column_pass(rules, list(feed.columns), base)
+    run = (
+        line_pass(rules, dict(feed.columns), feed.header, base)
+        if lines
+        else column_pass(rules, list(feed.columns), base)
+    )
     return rows.mapInArrow(run, SCHEMA).select("*", row_hash().alias("row_hash"))
 
 

@@ -20,9 +20,7 @@ def to_matrix(column: pa.ListArray) -> Floats:
     flat = column.flatten().to_numpy(zero_copy_only=False)
     lengths = np.diff(column.offsets.to_numpy())
     if column.null_count or len(np.unique(lengths)) != 1:
-        raise ValueError(
-            f"vectors of lengths {np.unique(lengths)[:5].tolist()}, {column.null_count} of them null"
-        )
+        raise ValueError(f"vectors of lengths {np.unique(lengths)[:5].tolist()}, {column.null_count} of them null")
     return np.asarray(flat, dtype=np.float32).reshape(len(column), -1)
 
 

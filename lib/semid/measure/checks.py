@@ -73,9 +73,7 @@ def _invariants(facts: Mapping[str, float | None]) -> Iterator[Check]:
         1,
         note,
     )
-    removed = Check(
-        "table", "removed_items", facts["removed_items"], "info", reference=facts["current_items"]
-    )
+    removed = Check("table", "removed_items", facts["removed_items"], "info", reference=facts["current_items"])
     yield removed
 
 
@@ -103,9 +101,7 @@ def _share_of(
         note = f"the codebook's metrics have no {name} of this level (missing evidence)"
         return Check("table", name, value, "block", level.level, base, note=note)
     warn, block = limits.warn * base, limits.block * base
-    return Check(
-        "table", name, value, falling(value, warn, block), level.level, base, warn, block, reference[1]
-    )
+    return Check("table", name, value, falling(value, warn, block), level.level, base, warn, block, reference[1])
 
 
 def _buckets(profile: Profile, limits: Thresholds) -> Iterator[Check]:
@@ -113,14 +109,10 @@ def _buckets(profile: Profile, limits: Thresholds) -> Iterator[Check]:
     contents = facts["contents"]
     capacity = math.prod(len(level.state) for level in profile.levels)
     items = _rate(facts["distinct_codes"], facts["items"])
-    yield Check(
-        "table", "collision_rate_items", items, "info", note="items of equal text share a bucket by nature"
-    )
+    yield Check("table", "collision_rate_items", items, "info", note="items of equal text share a bucket by nature")
     yield _collision(_rate(facts["distinct_codes"], contents), contents, capacity, limits.collision_rate)
     share = _ratio(facts["largest_bucket_items"], facts["items"])
-    yield Check(
-        "table", "largest_bucket_items", share, "info", note="share of the items in the fullest bucket"
-    )
+    yield Check("table", "largest_bucket_items", share, "info", note="share of the items in the fullest bucket")
     share = _ratio(facts["largest_bucket_contents"], contents)
     yield _largest(share, contents, capacity, limits.largest_bucket)
 
@@ -168,9 +160,7 @@ def _error_ratio(
     if rows is not None and rows < limits.min_rows and is_number(ratio):
         return Check("arrivals", name, ratio, "info", 0, base, note=_too_few(rows, limits.min_rows))
     if not is_number(base) or not is_number(ratio):
-        note = (
-            "the arrivals' error, or error_heldout and error_train of the codebook's metrics, is not a number"
-        )
+        note = "the arrivals' error, or error_heldout and error_train of the codebook's metrics, is not a number"
         return Check("arrivals", name, None, "block", 0, base, limits.warn, limits.block, note)
     status = rising(ratio, limits.warn, limits.block)
     retrain = ratio is not None and ratio >= limits.propose_retrain
@@ -196,9 +186,7 @@ def _entry(metric: Any, at: int | None = None) -> float | None:
     """Return a number of the codebook's metrics, of level index `at` when it is a list; None when absent."""
     if at is not None:
         metric = (
-            metric[at]
-            if isinstance(metric, Sequence) and not isinstance(metric, str) and at < len(metric)
-            else None
+            metric[at] if isinstance(metric, Sequence) and not isinstance(metric, str) and at < len(metric) else None
         )
     return float(metric) if isinstance(metric, int | float) and not isinstance(metric, bool) else None
 

@@ -48,6 +48,7 @@ def table(name: str) -> Table:
     body = re.search(r"\((.*?)\n\) USING DELTA", ddl, re.DOTALL)
     assert body is not None, f"schemas/{name}.sql has no column list"
     schema = StructType.fromDDL(body.group(1))
+    assert isinstance(schema, StructType), f"schemas/{name}.sql declares no columns"
     return Table(name, ddl, tuple(schema.names), schema)
 
 

@@ -34,9 +34,7 @@ def versions_to_check(store: Store, run_id: str) -> list[int]:
     if staged:
         return sorted(int(row[0]) for row in staged)
     if runs.find(store, run_id) is None:
-        raise ConfigError(
-            "no such run", where=f"--staged-run {run_id}", next_step="semid status shows the runs"
-        )
+        raise ConfigError("no such run", where=f"--staged-run {run_id}", next_step="semid status shows the runs")
     active = releases.current(store)
     return [active.codebook_version] if active is not None and active.codebook_version is not None else []
 
@@ -51,9 +49,7 @@ def trained(store: Store, version: int) -> Trained:
     found = store.read("codebook").where(F.col("codebook_version") == version)
     rows = found.select("codebook_sizes", "metrics").collect()
     if len(rows) != 1:
-        raise StoredDataError(
-            f"expected one row, found {len(rows)}", where=where, next_step="restore the table"
-        )
+        raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step="restore the table")
     try:
         metrics = json.loads(rows[0].metrics)
     except ValueError as error:

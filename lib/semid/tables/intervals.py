@@ -41,9 +41,7 @@ def merge_actions(
     known = new.join(opened, "item_id", "left")
     same_day = F.col("opened_on") == day
     gone = current.join(catalog.select("item_id"), "item_id", "left_anti")
-    gone = gone.join(staged.select("item_id"), "item_id", "left_anti").withColumn(
-        "opened_on", F.col("valid_from")
-    )
+    gone = gone.join(staged.select("item_id"), "item_id", "left_anti").withColumn("opened_on", F.col("valid_from"))
     parts = [
         _action(gone.where(same_day), "delete"),
         _action(gone.where(~same_day), "close"),

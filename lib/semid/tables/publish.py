@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from semid.errors import ConfigError, RunConflict
@@ -77,16 +77,24 @@ def publish(store: Store, publication: Publication) -> Release:
     return _complete(store, release, store.version("semantic_id"))
 
 
-def finish_interrupted(store: Store) -> None:
-    """Complete a release whose rows reached `semantic_id` but whose `release` row was never written."""
+def finish_interrupted(store: Store) -> bool:
+    """Complete a release whose rows reached `semantic_id` but whose `release` row was never written.
+
+    Returns:
+        Whether there was one.
+    """
+    latest = releases.current(store)
+    if latest is not None and latest.table_versions.get("semantic_id") == store.version("semantic_id"):
+        return False
     commit = store.delta("semantic_id").history(1).select("version", "userMetadata").collect()[0]
     if not commit.userMetadata:
-        return
+        return False
     release = _from_metadata(commit.userMetadata)
     if release.release_id < releases.next_id(store):
-        return
+        return False
     log.warning("finishing release %d, which a killed run left without its release row", release.release_id)
     _complete(store, release, commit.version)
+    return True
 
 
 def only_current(ids: DataFrame, codebook_version: int) -> DataFrame:
@@ -123,7 +131,7 @@ def _refuse_stale(staged: DataFrame, current: DataFrame, catalog: DataFrame) -> 
 def _merge(store: Store, actions: DataFrame, release: Release) -> None:
     open_rows = f"t.codebook_version = {release.codebook_version:d} AND t.valid_to IS NULL"
     condition = f"{open_rows} AND t.item_id = s.merge_item_id"
-    inserted = {name: f"s.{name}" for name in store.read("semantic_id").columns}
+    inserted: dict[str, str | Column] = {name: f"s.{name}" for name in store.read("semantic_id").columns}
     replaced = {name: column for name, column in inserted.items() if name not in ("valid_from", "valid_to")}
     merge = store.delta("semantic_id").alias("t").merge(actions.alias("s"), condition)
     merge = merge.whenMatchedDelete("s.action = 'delete'")

@@ -20,9 +20,7 @@ def stage(store: Store, rows: DataFrame, arrivals: DataFrame, run_id: str) -> in
         store.replace_where(rows, "semantic_id_staged", f"run_id = '{run_id}'")
     written = staged_rows(store, run_id)
     if written.count() != expected:
-        lost = arrivals.join(written.select("item_id"), "item_id", "left_anti").agg(
-            F.count("*"), F.min("item_id")
-        )
+        lost = arrivals.join(written.select("item_id"), "item_id", "left_anti").agg(F.count("*"), F.min("item_id"))
         (row,) = lost.collect()
         raise StoredDataError(
             f"{row[0]} of {expected} arrivals have no embedding under the codebook's model",
@@ -53,9 +51,7 @@ def staged_run(store: Store, asked: str | None, own: str) -> str:
         return own
     newest = runs.where("status = 'done'").orderBy(F.desc("started_at")).limit(1).collect()
     if not newest:
-        raise StoredDataError(
-            "no run has staged anything yet", where="table run", next_step="semid assign-ids"
-        )
+        raise StoredDataError("no run has staged anything yet", where="table run", next_step="semid assign-ids")
     return str(newest[0].run_id)
 
 

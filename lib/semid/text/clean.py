@@ -57,9 +57,7 @@ def is_plain(text: str) -> bool:
 
 def clean_url(text: str) -> str:
     """Return a URL without control characters and blanks around it; entities in it are left alone."""
-    return (
-        text if text.isascii() and text.isprintable() and " " not in text else _CONTROL.sub("", text).strip()
-    )
+    return text if text.isascii() and text.isprintable() and " " not in text else _CONTROL.sub("", text).strip()
 
 
 def is_blank(text: str) -> bool:

@@ -180,9 +180,7 @@ def _decoded(line: bytes) -> tuple[str, bool]:
 def _csv_row(feeder: _Feeder, fields: list[str] | None, header: Sequence[str]) -> Parsed:
     if fields is None or len(fields) != len(header):
         values = dict(zip(header, fields or [], strict=False))
-        return Parsed(
-            feeder.first, values, ["ragged_row"], json.dumps(feeder.raw().rstrip("\r\n"), ensure_ascii=False)
-        )
+        return Parsed(feeder.first, values, ["ragged_row"], json.dumps(feeder.raw().rstrip("\r\n"), ensure_ascii=False))
     values = dict(zip(header, fields, strict=True))
     reasons = ["bad_encoding"] if feeder.bad_encoding else []
     return Parsed(feeder.first, values, reasons, json.dumps(values, ensure_ascii=False))

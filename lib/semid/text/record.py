@@ -99,9 +99,7 @@ class Rules:
         brand = self._text(row.get("brand"), reasons)
         category = self._category(row.get("category"), reasons)
         description = self._text(row.get("description"), reasons)
-        attributes = [
-            (a, v) for a in self.attributes if (v := self._text(row.get(f"attributes[{a}]"), reasons))
-        ]
+        attributes = [(a, v) for a in self.attributes if (v := self._text(row.get(f"attributes[{a}]"), reasons))]
         url = row.get("image_url")
         url = clean_url(self._scalar(url, reasons) or "") or None if url is not None else None
         price, bad_price = self._price(row.get("price"), reasons)
@@ -192,12 +190,7 @@ def rejected(item_id: Any, reasons: list[str]) -> Checked:
 def id_reasons(item_id: Any) -> list[str]:
     """Return why `item_id` cannot be a key; ids are never altered, so that "A " does not become "A"."""
     if isinstance(item_id, str) and not isinstance(item_id, Decimal):
-        if (
-            item_id.isascii()
-            and item_id.isprintable()
-            and item_id[:1] not in ("", " ")
-            and item_id[-1] != " "
-        ):
+        if item_id.isascii() and item_id.isprintable() and item_id[:1] not in ("", " ") and item_id[-1] != " ":
             return [] if len(item_id) <= MAX_ID_BYTES else ["id_illegal_char"]
         return _unusual_id_reasons(item_id)
     if item_id is None:
@@ -257,9 +250,7 @@ def _unusual_id_reasons(item_id: str) -> list[str]:
 def _printable(item_id: Any) -> str | None:
     # A lone surrogate cannot be stored; its escape can.
     if not isinstance(item_id, str):
-        return (
-            None if item_id is None or isinstance(item_id, list | dict | NotANumber) else str(item_id)[:1024]
-        )
+        return None if item_id is None or isinstance(item_id, list | dict | NotANumber) else str(item_id)[:1024]
     return item_id[:1024].encode(errors="backslashreplace").decode()
 
 

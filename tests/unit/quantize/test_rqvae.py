@@ -149,8 +149,10 @@ def test_principal_axes_of_a_known_ellipsoid():
     np.testing.assert_allclose([[0, 0], [1, 0], [0, 1]], axes, atol=0.05)
 
 
-def test_params_and_latents_out_of_range_are_refused():
+def test_a_latent_wider_than_the_vectors_becomes_as_wide():
+    assert fit(curve(100), latent=99, epochs=1).encoder.widths == (16, 32, 16)
+
+
+def test_params_out_of_range_are_refused():
     with pytest.raises(ValueError, match=r"held_out is in \(0, 1\)"):
         RqvaeParams(held_out=1)
-    with pytest.raises(ValueError, match="latent width 17 exceeds the vectors' 16"):
-        fit(curve(100), latent=17)
