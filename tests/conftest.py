@@ -33,6 +33,14 @@ def store(spark: object, tmp_path: Path) -> object:
 
 
 @pytest.fixture(scope="session")
+def nights(spark: object, tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A warehouse after two nights; tests read it, or copy it before they change it."""
+    from tests.nights import two_nights
+
+    return two_nights(spark, tmp_path_factory.mktemp("nights"))
+
+
+@pytest.fixture(scope="session")
 def catalogs() -> Path:
     """The folder of real catalogs, or a skip that says what is missing."""
     beside = Path(__file__).parents[2] / "shared" / "data"

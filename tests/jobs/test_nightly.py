@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
-from semid.cli.job import run_job
-from semid.jobs import nightly
 from semid.tables import releases
 from semid.tables.contract import table_names
 from semid.tables.lock import writing
 from semid.tables.store import Store
 from tests import catalog
+from tests.nights import NIGHT1, NIGHT2, Nights, semid_nightly
 
-SETTINGS = ["--set", "codebook.sizes=[16,16,8]", "--set", "codebook.params={epochs: 5}"]
-NIGHT1, NIGHT2 = "2026-01-01", "2026-01-02"
-PUBLISHED = [
-    "item_id",
-    "semantic_id",
-    "codes",
-    "prefixes",
-    "dedup_index",
-    "content_hash",
-    "quantization_error",
-]
-
-
-def semid_nightly(warehouse: Path, feed: str, day: str, *more: str) -> int:
-    return run_job(nightly.JOB, ["--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *SETTINGS, *more])
-
-
-def published(store: Store) -> list[tuple[object, ...]]:
-    return sorted(map(tuple, store.read("semantic_id").select(*PUBLISHED, "valid_from", "valid_to").collect()), key=str)
-
-
-@dataclass(frozen=True)
-class Nights:
-    store: Store
-    warehouse: Path
-    feeds: tuple[str, str]
-    exit_codes: tuple[int, int]
-    vectors: tuple[int, int]
-
-
-@pytest.fixture(scope="module")
-def nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Nights:
-    """A warehouse after two nights."""
-    folder = tmp_path_factory.mktemp("nights")
-    first = catalog.items()
-    feeds = (
-        catalog.write_jsonl(first, folder / "feed1.jsonl"),
-        catalog.write_jsonl(catalog.second_night(first), folder / "feed2.jsonl"),
-    )
-    store = Store(spark, str(folder / "warehouse"))
-    codes, vectors = [], []
-    for feed, day in zip(feeds, (NIGHT1, NIGHT2), strict=True):
-        codes.append(semid_nightly(folder / "warehouse", feed, day))
-        vectors.append(store.read("item_embedding").count())
-    return Nights(store, folder / "warehouse", feeds, (codes[0], codes[1]), (vectors[0], vectors[1]))
+PUBLISHED = ["item_id", "semantic_id", "codes", "prefixes", "dedup_index", "content_hash", "quantization_error"]
 
 
 def test_two_nights_publish_two_releases(nights: Nights) -> None:
@@ -123,9 +76,9 @@ def test_a_run_id_used_again_with_another_feed_is_refused(nights: Nights, capsys
 
 def test_a_held_warehouse_is_refused(nights: Nights, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 5, naming the run that holds it."""
-    with writing(str(nights.warehouse), "nightly of 2026-01-02"):
-        assert semid_nightly(nights.warehouse, nights.feeds[0], "2026-01-03") == 5
-    assert "another run holds the warehouse: nightly of 2026-01-02" in capsys.readouterr().err
+    with writing(str(nights.warehouse), "nightly of 2026-01-06"):
+        assert semid_nightly(nights.warehouse, nights.feeds[0], "2026-01-07") == 5
+    assert "another run holds the warehouse: nightly of 2026-01-06" in capsys.readouterr().err
 
 
 def test_shuffled_and_repartitioned_feed_gives_the_same_codebook_and_ids(nights: Nights, tmp_path: Path) -> None:

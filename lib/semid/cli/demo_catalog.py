@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-ITEMS, NEW, REMOVED, EDITED = 10_000, 120, 40, 60
+ITEMS, NEW, REMOVED, EDITED = 5_000, 80, 30, 50
 
 
 def write_feeds(folder: Path) -> list[Path]:
@@ -33,7 +33,7 @@ def _items() -> pa.Table:
     products = pq.read_table(str(source))
     products = products.filter(pc.is_valid(products["product_type"]))
     ids = products["product_id"].cast(pa.string())
-    # By hash, so that the 10,000 come from all over the catalog and are the same on every machine.
+    # By hash, so that they come from all over the catalog and are the same on every machine.
     order = sorted(range(len(ids)), key=lambda row: hashlib.sha256(ids[row].as_py().encode()).digest())
     products, ids = products.take(order[: ITEMS + NEW]), ids.take(order[: ITEMS + NEW])
     path = pc.binary_join_element_wise(

@@ -20,6 +20,8 @@ REQUIRED = {
     "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
 }
 
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
 
 def session(config: SparkConfig) -> SparkSession:
     """Return the running session, or start one.
@@ -32,9 +34,11 @@ def session(config: SparkConfig) -> SparkSession:
     if not submitted:
         # Without this the workers start the first python on PATH, which has none of the packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        for key, value in read_properties(config.properties).items():
+        properties = read_properties(config.properties)
+        options = properties.get(_JAVA_OPTIONS, "")
+        properties[_JAVA_OPTIONS] = f"{options} -Dlog4j2.configurationFile={_log4j()}".strip()
+        for key, value in properties.items():
             builder = builder.config(key, value)
-        builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_log4j()}")
     for key, value in REQUIRED.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

@@ -1,0 +1,81 @@
+"""Every command of the README runs as it stands there, and the page keeps its promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from semid.cli import demo
+from tests import catalog
+from tests.nights import Nights
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith(("make ", "semid ", "spark-", "source "))
+]
+MAKE = [line for line in COMMANDS if line.startswith("make ")]
+
+
+def test_the_page_is_short_and_starts_with_a_command() -> None:
+    """At most 150 lines, the first command within the first 20, and links that lead somewhere."""
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert lines.index(COMMANDS[0]) < 20
+    linked = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in linked if not (ROOT / link).exists()] == []
+
+
+def test_make_targets_exist() -> None:
+    """`make` knows every target that the page names."""
+    assert {"make demo", "make test"} <= set(MAKE)
+    for line in MAKE:
+        subprocess.run([*line.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_demo_prints_what_the_page_promises(
+    spark: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make demo` is `semid demo`: two nights on the embedded catalog with the counts of the page."""
+    assert demo.main(["--folder", str(tmp_path / "demo")]) == 0
+    printed = capsys.readouterr().out
+    promised = re.search(
+        r"Expect ([\d,]+) items.*?(\d+) added, (\d+) changed, (\d+) removed, (\d+) rows", README, re.DOTALL
+    )
+    assert promised is not None
+    items, *second = [number.replace(",", "") for number in promised.groups()]
+    rows = [line.split() for line in printed.splitlines()]
+    unchanged = str(int(items) - int(second[1]) - int(second[2]))
+    assert ["1", "2026-01-05", "pass", items, "0", "0", "0", "0"] in rows
+    assert ["2", "2026-01-06", "pass", *second[:3], unchanged, second[3]] in rows
+    for title in ("Rows per table", "Five items", "What the second night changed", "Look further with"):
+        assert title in printed
+
+
+def test_every_other_command_runs(nights: Nights, tmp_path: Path) -> None:
+    """In order, in a folder with the checkout's environment, an own catalog and the demo's warehouse."""
+    for name in (".venv", "conf", "jobs"):
+        (tmp_path / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
+    shutil.copytree(nights.warehouse, tmp_path / "demo" / "warehouse")
+    moved = (
+        (tmp_path / "demo" / "warehouse" / "catalog.sql")
+        .read_text()
+        .replace(str(nights.warehouse), str(tmp_path / "demo" / "warehouse"))
+    )
+    (tmp_path / "demo" / "warehouse" / "catalog.sql").write_text(moved)
+    pq.write_table(pa.Table.from_pylist(catalog.items(3000)), tmp_path / "items.parquet")
+    script = "set -eu\n" + "\n".join(line for line in COMMANDS if line not in MAKE)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert "current    release 1 of" in done.stdout
+    assert "nothing to do: run nightly-" in done.stderr
