@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test bench lock clean
+.PHONY: help setup demo test faults bench lock clean
 .DELETE_ON_ERROR:
 
 help:            ## this list
@@ -29,7 +29,10 @@ test: $(READY)   ## lint, types, import contracts and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not faults"
+
+faults: $(READY) ## kill -9 at every step boundary and inside publish; a quarter of an hour
+	$(BIN)/pytest -m faults
 
 bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md
 	$(BIN)/python tests/bench/nights.py

@@ -28,7 +28,7 @@ def main(ctx: Context) -> StepResult:
     if not ctx.config.embedding.supplied:
         unseen = only_unseen(contents, ctx.store.read("item_embedding"), model)
         embedded = embed_unseen(ctx.store, unseen, ctx.config.embedding, model, ctx.run_id)
-        next_step = "run semid verify; then run embed-items again"
+        next_step = "run embed-items again; if it stays, restore item_embedding from a backup"
     total = check_complete(contents, ctx.store.read("item_embedding"), model, next_step)
     return StepResult(total, embedded, {"embedded": embedded, "reused": total - embedded, "model": model})
 

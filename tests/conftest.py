@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,13 +37,3 @@ def nights(spark: object, tmp_path_factory: pytest.TempPathFactory) -> object:
     from tests.nights import two_nights
 
     return two_nights(spark, tmp_path_factory.mktemp("nights"))
-
-
-@pytest.fixture(scope="session")
-def catalogs() -> Path:
-    """The folder of real catalogs, or a skip that says what is missing."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SEMID_CATALOGS", beside))
-    if not folder.is_dir():
-        pytest.skip(f"the measuring catalogs are not here: set SEMID_CATALOGS (looked in {folder})")
-    return folder

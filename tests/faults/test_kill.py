@@ -14,6 +14,8 @@ from semid.tables.store import Store
 from tests import catalog
 
 KILL_AT = Path(__file__).with_name("kill_at.py")
+pytestmark = pytest.mark.faults
+
 NIGHT1, NIGHT2 = "2026-01-01", "2026-01-02"
 POINTS = [
     ("after", "semid.jobs.ingest_catalog:main"),

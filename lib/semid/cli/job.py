@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -98,7 +99,7 @@ def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(error.report(), file=sys.stderr)
         return error.exit_code
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         conflict = "DELTA_CONCURRENT" in str(error) or "DELTA_METADATA_CHANGED" in str(error)
         if not conflict:
             traceback.print_exc()
@@ -246,7 +247,7 @@ def _summary(result: StepResult) -> str:
     return f"{result.rows_in:,} rows in, {result.rows_out:,} out" + (f" ({details})" if details else "")
 
 
-def _lost_race(error: PySparkException) -> RunConflict:
+def _lost_race(error: Exception) -> RunConflict:
     return RunConflict(
         "another writer committed to the same table first",
         problems=[str(error).strip().splitlines()[0][:300]],

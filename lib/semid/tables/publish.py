@@ -70,10 +70,14 @@ def publish(store: Store, publication: Publication) -> Release:
         counts={"quarantined": publication.quarantined},
         verdict=publication.verdict,
     )
-    actions = merge_actions(staged, current, catalog, publication.run_date, release.release_id)
-    if actions.isEmpty():
-        return _announce(store, replace(release, counts=_counts(store, release, None)), None)
-    _merge(store, actions, release)
+    # The MERGE reads its source twice, and the look whether there is anything to do is a third time.
+    actions = merge_actions(staged, current, catalog, publication.run_date, release.release_id).persist()
+    try:
+        if actions.isEmpty():
+            return _announce(store, replace(release, counts=_counts(store, release, None)), None)
+        _merge(store, actions, release)
+    finally:
+        actions.unpersist()
     return _complete(store, release, store.version("semantic_id"))
 
 
