@@ -144,7 +144,7 @@ def refusal(run_id: str, checks: Iterable[Check]) -> GateBlocked:
     blocking = [check for check in checks if check.blocks]
     wrong = any(check.cohort.startswith("contract") or check.metric in RULES for check in blocking)
     advice = (
-        "the staged rows or the tables are wrong: `semid assign-ids` and `semid check-drift` again; if it stays, restore the table named above"
+        "the staged rows or the tables are wrong: run `semid assign-ids` and `semid check-drift` again"
         if wrong
         else "look at the arrivals; if they are right, raise the threshold in the file of gate.thresholds"
     )

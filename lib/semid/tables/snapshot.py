@@ -82,7 +82,7 @@ def newest_version(table: Path) -> int:
 def damaged(what: str, where: Path) -> StoredDataError:
     """Return the error for a table that cannot be read."""
     return StoredDataError(
-        what, where=str(where), next_step="restore the table from a backup, then run the night again"
+        what, where=str(where), next_step="restore the table from a backup, then run again"
     )
 
 
