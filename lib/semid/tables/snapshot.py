@@ -81,9 +81,7 @@ def newest_version(table: Path) -> int:
 
 def damaged(what: str, where: Path) -> StoredDataError:
     """Return the error for a table that cannot be read."""
-    return StoredDataError(
-        what, where=str(where), next_step="restore the table from a backup, then run again"
-    )
+    return StoredDataError(what, where=str(where), next_step="restore the table from a backup, then run again")
 
 
 def _same_rows(table: Path, recorded: int, newest: int) -> int:
