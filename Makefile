@@ -16,7 +16,7 @@ $(READY): requirements.lock setup.cfg
 	  { echo "semid needs Python 3.11 or newer; try: make setup PYTHON=python3.12"; exit 7; }
 	@echo "setup: Python packages (about 7 GB with torch; minutes on a fresh machine)"
 	@$(PYTHON) -m venv .venv || { echo "python's venv module is missing; on Debian: apt-get install python3-venv"; exit 7; }
-	@$(BIN)/pip install --quiet --progress-bar on --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m semid.environment.setup
 	@touch $@

@@ -82,9 +82,10 @@ def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParse
 
 
 def start_session(config: SparkConfig) -> SparkSession:
-    """Return the Spark session, after making sure that Java and the Delta jars are there."""
-    require_java()
-    require_jars()
+    """Return the Spark session; one of our own only after making sure that Java and the Delta jars are there."""
+    if not session.submitted():
+        require_java()
+        require_jars()
     return session.session(config)
 
 

@@ -29,9 +29,8 @@ def session(config: SparkConfig) -> SparkSession:
     Under spark-submit the master and every property are the submitter's; alone, they come from the
     properties file of the configuration.
     """
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     builder = SparkSession.builder
-    if not submitted:
+    if not submitted():
         # Without this the workers start the first python on PATH, which has none of the packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         properties = read_properties(config.properties)
@@ -42,6 +41,11 @@ def session(config: SparkConfig) -> SparkSession:
     for key, value in REQUIRED.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def submitted() -> bool:
+    """Return whether spark-submit started this process, and with it the JVM."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def read_properties(file: str | None) -> dict[str, str]:

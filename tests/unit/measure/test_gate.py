@@ -225,7 +225,7 @@ def test_refusal_names_each_check_and_what_to_do():
     contract = Check("contract", "id_unique", 2, "block", threshold_block=1)
     report = refusal("r1", [drift, Check("table", "m", 1, "warn")]).report()
     assert "arrivals: psi, level 1 = 0.4, blocks at 0.25" in report
-    assert "retrain" in report
+    assert "gate.thresholds" in report
     assert "table: m" not in report
     assert "assign-ids" in refusal("r1", [drift, contract]).report()
 
