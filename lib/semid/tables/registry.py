@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from semid.config import CodebookConfig
 from semid.errors import StoredDataError
 from semid.ids import fingerprint
 from semid.quantize.base import Codebook
-from semid.quantize.codebook import from_bytes
+from semid.quantize.codebook import from_bytes, sha256
 from semid.tables import releases
 from semid.tables.store import Store, to_json
 
@@ -61,7 +60,7 @@ def load(store: Store, version: int) -> StoredCodebook:
     if len(rows) != 1:
         raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step="restore the table")
     artifact = bytes(rows[0].artifact)
-    found = hashlib.sha256(artifact).hexdigest()
+    found = sha256(artifact)
     if found != rows[0].artifact_sha256:
         raise StoredDataError(
             "the codebook's bytes are not those that were written",
@@ -113,7 +112,7 @@ def add(store: Store, row: dict[str, Any], artifact: bytes) -> int:
     """
     (newest,) = store.read("codebook").agg(F.max("codebook_version")).collect()
     version = int(newest[0] or 0) + 1
-    digest = hashlib.sha256(artifact).hexdigest()
+    digest = sha256(artifact)
     identity = {
         "kind": row["kind"],
         "sizes": list(row["codebook_sizes"]),
