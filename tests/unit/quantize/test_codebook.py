@@ -11,23 +11,7 @@ from safetensors.numpy import save
 from semid.quantize.base import Codebook
 from semid.quantize.codebook import from_bytes, sha256, to_bytes
 from semid.quantize.quantizers import quantizer
-from semid.quantize.rkmeans import RkmeansCodebook
-from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
-
-KINDS = ["rkmeans", "rqvae"]
-
-
-def random_codebook(kind: str, seed: int, sizes: tuple[int, ...] = (5, 3), dim: int = 6) -> Codebook:
-    rng = np.random.default_rng(seed)
-
-    def array(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(np.float32)
-
-    if kind == "rkmeans":
-        return RkmeansCodebook(tuple(array(size, dim) for size in sizes))
-    encoder = SkipMlp(array(dim, 4), (array(dim, 7), array(7, 4)), (array(7), array(4)))
-    decoder = SkipMlp(array(4, dim), (array(4, 7), array(7, dim)), (array(7), array(dim)))
-    return RqvaeCodebook(encoder, tuple(array(size, 4) for size in sizes), decoder)
+from tests.codebooks import KINDS, random_codebook
 
 
 def as_file(codebook: Codebook, drop: str = "", **changes: np.ndarray) -> bytes:
