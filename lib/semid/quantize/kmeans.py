@@ -23,14 +23,16 @@ class KmeansParams:
 
     Args:
         iterations: Most passes over the data.
+        warm_iterations: Most passes from a warm start.
         tolerance: Stop when no more than this share of rows changed cluster.
     """
 
     iterations: int = 15
+    warm_iterations: int = 1
     tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
-        if self.iterations < 1 or not 0 <= self.tolerance < 1:
+        if min(self.iterations, self.warm_iterations) < 1 or not 0 <= self.tolerance < 1:
             raise ValueError(f"iterations start at 1, tolerance is in [0, 1): {self}")
 
 

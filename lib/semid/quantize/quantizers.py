@@ -30,7 +30,8 @@ def quantizer(
     if kind == "rkmeans":
         return RkmeansQuantizer(sizes, _params(KmeansParams, params), progress)
     if kind == "rqvae":
-        from semid.quantize.rqvae_train import RqvaeParams, RqvaeQuantizer
+        from semid.quantize.rqvae_passes import RqvaeParams
+        from semid.quantize.rqvae_train import RqvaeQuantizer
 
         return RqvaeQuantizer(sizes, _params(RqvaeParams, params), progress)
     raise ValueError(f"unknown codebook kind {kind!r}, expected rkmeans or rqvae")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -125,11 +125,12 @@ class RkmeansQuantizer:
         check_enough(residual, self.sizes)
         if warm_start is not None:
             check_warm_start(warm_start, RkmeansCodebook.kind, self.sizes, residual.shape[1])
+        params = self.params if warm_start is None else replace(self.params, iterations=self.params.warm_iterations)
         variance = float(residual.var(axis=0, dtype=np.float64).sum()) or 1.0
         levels: list[Floats] = []
         for level, size in enumerate(self.sizes):
             first = None if warm_start is None else warm_start.centroids[level]
-            levels.append(kmeans(residual, size, self.params, init=first))
+            levels.append(kmeans(residual, size, params, init=first))
             residual -= levels[-1][nearest(residual, levels[-1])]
             if self.progress:
                 left = float(np.square(residual, dtype=np.float64).sum(axis=1).mean())

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semid.quantize.base import quantization_error
+from semid.quantize.kmeans import KmeansParams
 from semid.quantize.rkmeans import RkmeansCodebook, RkmeansQuantizer
 
 RNG = np.random.default_rng(0)
@@ -70,6 +71,23 @@ def test_a_warm_start_keeps_the_codes_and_a_cold_start_on_other_data_does_not(cl
     cold = RkmeansQuantizer((16, 8)).fit(grown, RNG)
     same = [float((c.encode(x)[:, 0] == first.encode(x)[:, 0]).mean()) for c in (warm, cold)]
     assert same[0] > 0.9 > same[1]
+
+
+def test_a_warm_start_takes_one_step_unless_told_otherwise(clustered):
+    """Second implementation: the means of the rows that the old codes name, level by level."""
+    x, grown = clustered(n=600, groups=40), clustered(n=700, groups=40, seed=3)
+    old = RkmeansQuantizer((8, 8)).fit(x, RNG)
+    residual, expected = grown.copy(), []
+    for centroids in old.centroids:
+        code = np.square(residual[:, None] - centroids).sum(axis=2).argmin(axis=1)
+        expected.append(np.array([residual[code == c].mean(axis=0) for c in range(8)]))
+        code = np.square(residual[:, None] - expected[-1]).sum(axis=2).argmin(axis=1)
+        residual = residual - expected[-1][code].astype(np.float32)
+    one, five = (RkmeansQuantizer((8, 8), KmeansParams(warm_iterations=n)).fit(grown, RNG, old) for n in (1, 5))
+    for level in range(2):
+        np.testing.assert_allclose(expected[level], one.centroids[level], atol=1e-5)
+    assert np.abs(one.centroids[0] - five.centroids[0]).max() > 0.01
+    assert RkmeansQuantizer((8, 8)).fit(grown, RNG, old).centroids[1].tobytes() == one.centroids[1].tobytes()
 
 
 def test_a_warm_start_of_another_shape_is_refused(clustered):

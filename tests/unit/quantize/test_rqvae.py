@@ -8,9 +8,9 @@ from semid.quantize.base import quantization_error
 from semid.quantize.codebook import from_bytes, to_bytes
 from semid.quantize.rkmeans import RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook
+from semid.quantize.rqvae_module import RqvaeModule
+from semid.quantize.rqvae_passes import RqvaeParams
 from semid.quantize.rqvae_train import (
-    RqvaeModule,
-    RqvaeParams,
     RqvaeQuantizer,
     initial_codebook,
     principal_axes,
