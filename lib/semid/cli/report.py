@@ -1,0 +1,83 @@
+"""Write a release as an HTML page that a person reads in ten seconds, and the history of all releases.
+
+Reads:      release, drift_report, semantic_id, semantic_id_change, item_catalog, codebook, run
+Writes:     release-<id>.html and index.html, into <warehouse>/report or the folder of --out; no table
+Exit codes: 0 done, 2 no such release or no warehouse, 6 damaged tables, 7 the folder cannot be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from semid.cli.reader import read, reader_parser
+from semid.config import load_config
+from semid.errors import EnvironmentFault
+from semid.measure.gate import load_thresholds
+from semid.report.pages import INDEX, file_name, index_page, release_page
+from semid.tables.query import Reader
+from semid.tables.release_facts import nights, release_facts, unfinished
+
+
+def arg_parser() -> argparse.ArgumentParser:
+    """Return the command's flags."""
+    parser = reader_parser(__doc__)
+    parser.add_argument("--release", metavar="ID", type=int, help="default: the newest one, also when it was blocked")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, help="default: the folder report in the warehouse")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the pages, print where they are, and return the exit code."""
+    flags = arg_parser().parse_args(argv)
+    return read(flags, lambda reader: _write(reader, flags))
+
+
+def _write(reader: Reader, flags: argparse.Namespace) -> None:
+    folder: Path = flags.out or reader.folder / "report"
+    limits = load_thresholds(load_config(flags.config).gate.thresholds)
+    pages = render(reader, flags.release, limits.quantization_error_ratio.propose_retrain, _written(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, page in pages.items():
+            _replace(folder / name, page)
+            print(folder / name)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the pages cannot be written: {error.strerror}",
+            where=str(folder),
+            next_step="name a folder of your own: semid report --out FOLDER",
+        ) from error
+
+
+def render(reader: Reader, release_id: int | None, propose_retrain: float, written: set[int]) -> Mapping[str, str]:
+    """Return the pages by file name.
+
+    Args:
+        reader: The warehouse.
+        release_id: The release that gets a page; None for the newest.
+        propose_retrain: Error ratio from which a retrain is proposed.
+        written: Releases whose pages are already in the folder.
+    """
+    history = nights(reader)
+    facts = release_facts(reader, history, release_id)
+    newest = facts if facts.night is history[-1] else release_facts(reader, history, None)
+    there = written | {facts.night.release_id}
+    return {
+        file_name(facts.night.release_id): release_page(facts, propose_retrain, there),
+        INDEX: index_page(newest, propose_retrain, there, unfinished(reader)),
+    }
+
+
+def _written(folder: Path) -> set[int]:
+    numbers = [path.stem.removeprefix("release-") for path in folder.glob("release-*.html")]
+    return {int(number) for number in numbers if number.isdigit()}
+
+
+def _replace(file: Path, text: str) -> None:
+    # Whoever has the page open, or copies the folder, sees the old or the new one, whole.
+    unfinished_file = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished_file.write_text(text, encoding="utf-8")
+    unfinished_file.replace(file)
