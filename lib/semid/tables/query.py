@@ -118,6 +118,15 @@ def open_reader(warehouse: str) -> Reader:
     return Reader(folder, release_id, tuple(versions), connection)
 
 
+def literal(text: str) -> str:
+    """Return `text` as a SQL string.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=_SETTINGS)
     connection.load_extension(str(_extension()))
@@ -142,7 +151,7 @@ def _extension() -> Path:
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    connection.execute(f"SET allowed_directories = [{_literal(f'{folder}/')}]")
+    connection.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -156,16 +165,12 @@ def _newest_release(connection: duckdb.DuckDBPyConnection, table: Path) -> tuple
 
 
 def _scan(table: Path, version: int) -> str:
-    return f"delta_scan({_literal(str(table))}, version = {version:d})"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"delta_scan({literal(str(table))}, version = {version:d})"
 
 
 def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     # A literal, not a parameter: the first parameter makes DuckDB import pandas, which takes 0.3 s.
-    ((serialized,),) = connection.execute(f"SELECT json_serialize_sql({_literal(sql)})").fetchall()
+    ((serialized,),) = connection.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchall()
     try:
         tree = json.loads(serialized)
     except RecursionError as error:
