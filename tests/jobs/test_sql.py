@@ -234,10 +234,15 @@ def run_alone(arguments: list[str], stdin: str = "") -> tuple[subprocess.Complet
     return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_start_is_light(folder: Path) -> None:
-    """Neither command loads Spark, torch or pandas, and each takes less than 2 seconds of CPU time in all."""
+def test_start_is_light(folder: Path, tmp_path: Path) -> None:
+    """No reading command loads Spark, torch or pandas, and each takes less than 2 seconds of CPU time in all."""
     query = "SELECT count(*) AS n FROM semantic_id_current"
-    for arguments in (["sql", "-", "--format", "csv"], ["status"]):
+    for arguments in (
+        ["sql", "-", "--format", "csv"],
+        ["status"],
+        ["report", "--out", str(tmp_path)],
+        ["explain", "a"],
+    ):
         done, seconds = run_alone([*arguments, "--warehouse", str(folder)], stdin=query)
         assert (done.returncode, done.stderr.strip()) == (0, "")
         assert seconds < 2

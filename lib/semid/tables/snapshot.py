@@ -21,7 +21,7 @@ def warehouse_folder(warehouse: str) -> Path:
     folder = local_path(warehouse)
     if folder is None:
         raise ConfigError(
-            "semid sql and semid status read warehouses on a local disk only",
+            "what reads without Spark reads warehouses on a local disk only",
             where=f"warehouse: {warehouse}",
             next_step=f'spark-sql -i {warehouse.rstrip("/")}/{CATALOG_FILE} -e "SELECT ..."',
         )
