@@ -236,6 +236,15 @@ def test_hostile_items_stay_text(copy: Path, tmp_path: Path) -> None:
     assert shown.tables["Churn by depth"][3] == ["depth 3", "1", "100 %", "0", "0 %"]
 
 
+def test_a_replaced_release_says_so(copy: Path, tmp_path: Path) -> None:
+    """Two releases on one day share its rows: the page of the earlier one does not pretend to know its own."""
+    append(copy, "release", [warehouse.release_row(6, "nightly", 1, run_date=warehouse.day(5))])
+    for release, replaced in (("5", True), ("6", False), ("3", False)):
+        assert report.main(["--warehouse", str(copy), "--out", str(tmp_path), "--release", release]) == 0
+        shown = page(tmp_path, f"release-{release}.html")
+        assert ("A later release of the same day replaced some of them" in shown.text) is replaced
+
+
 def _problems(folder: Path, tmp_path: Path) -> Iterator[tuple[list[str], int, str]]:
     (tmp_path / "file").write_text("")
     yield ["--release", "9"], 2, "releases are 1 to 5"

@@ -63,10 +63,9 @@ class Night:
         """Whether readers saw it."""
         return self.status == "published"
 
-    def found(self, metric: str) -> list[Check]:
-        """Return the checks of a metric of the active codebook, by level."""
-        cohorts = ("arrivals", "table")
-        served = {f"{cohort}@v{self.codebook_version}" for cohort in cohorts} | set(cohorts)
+    def found(self, cohort: str, metric: str) -> list[Check]:
+        """Return the checks of a cohort and metric under the active codebook, by level."""
+        served = (cohort, f"{cohort}@v{self.codebook_version}")
         return sorted((c for c in self.checks if c.metric == metric and c.cohort in served), key=lambda c: c.level)
 
 

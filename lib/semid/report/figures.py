@@ -29,7 +29,9 @@ def error_ratio(history: Sequence[Night], propose_retrain: float) -> Html:
         "Quantization error of the arrivals",
         "Mean error of new and edited items over the error on the codebook's held-out contents; 1 is no drift.",
     )
-    return _checked(heading, history, lambda night: worst(night, "quantization_error_ratio"), propose_retrain)
+    return _checked(
+        heading, history, lambda night: worst(night, "arrivals", "quantization_error_ratio"), propose_retrain
+    )
 
 
 def psi(history: Sequence[Night]) -> Html:
@@ -39,7 +41,7 @@ def psi(history: Sequence[Night]) -> Html:
         "PSI of the arrivals, highest level",
         "Shift of the arrivals' codes against the release before, less what equal samples would show.",
     )
-    return _checked(heading, history, lambda night: worst(night, "psi"))
+    return _checked(heading, history, lambda night: worst(night, "arrivals", "psi"))
 
 
 def collisions(history: Sequence[Night]) -> Html:
@@ -49,7 +51,7 @@ def collisions(history: Sequence[Night]) -> Html:
         "Collision rate of distinct contents",
         "1 - distinct codes / distinct contents of the whole table after each release.",
     )
-    return _checked(heading, history, lambda night: worst(night, "collision_rate_contents"))
+    return _checked(heading, history, lambda night: worst(night, "table", "collision_rate_contents"))
 
 
 def churn_history(history: Sequence[Night]) -> Html:
@@ -72,10 +74,9 @@ def churn_history(history: Sequence[Night]) -> Html:
         if n.survivors
     ]
     numbers = table(["release", *names, "survivors"], rows, heading.title)
-    plot = line_chart(heading, _days(shown), series, scale)
-    return figure(
-        heading, plot, numbers, legend(names), "" if shown else "No release has one before it to compare with."
-    )
+    if not shown:
+        return figure(heading, tag("p", "No release has one before it to compare with."), numbers)
+    return figure(heading, line_chart(heading, _days(shown), series, scale), numbers, legend(names))
 
 
 def counts(history: Sequence[Night]) -> Html:
@@ -130,10 +131,10 @@ def _limits(checks: Sequence[Check | None], propose: float | None) -> list[Limit
     return [*limits, Limit("block", newest.threshold_block)]
 
 
-def worst(night: Night, metric: str) -> Check | None:
+def worst(night: Night, cohort: str, metric: str) -> Check | None:
     """Return the level's check that is worst: by status, then by value."""
     order = ("info", "pass", "warn", "block")
-    found = night.found(metric)
+    found = night.found(cohort, metric)
     return max(found, key=lambda c: (order.index(c.status), c.value if c.value is not None else 0.0), default=None)
 
 

@@ -18,6 +18,8 @@ _ADVICE = {
     "quantization_error_ratio": "look at the arrivals: another kind of item, text template or model? "
     f"{_RETRAIN.capitalize()}",
     "psi": f"see which codes the arrivals flood (semid sql); {_RETRAIN}",
+    "centroid_shift": f"the arrivals are another mix of content, or vectors of another model: look at them; {_RETRAIN}",
+    "embedding_norm": "the vectors have another length: did their supplier change model or scale?",
     "used_codes": "is a part of the catalog missing from the feed? If it is gone for good, semid retrain",
     "perplexity": "is a part of the catalog missing from the feed? If it is gone for good, semid retrain",
     "collision_rate_contents": "unlike texts share their codes: retrain with larger codebook.sizes",
@@ -108,7 +110,7 @@ def proposal(history: Sequence[Night]) -> str | None:
     if not checked:
         return None
     newest = checked[-1]
-    if any("propose retrain" in check.note for check in newest.found("quantization_error_ratio")):
+    if any("propose retrain" in check.note for check in newest.found("arrivals", "quantization_error_ratio")):
         return "the arrivals' quantization error is beyond the point where a retrain is proposed"
     streak = _streak(checked)
     if len(streak) < STREAK:

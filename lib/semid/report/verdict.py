@@ -94,12 +94,12 @@ def _tiles(facts: ReleaseFacts) -> Html:
         moved = survivors.moved_unchanged[-1]
         of = f"of {survivors.unchanged:,} with the same text"
         tiles.append(_tile("moved, not edited", number(moved), of))
-    for name, metric in (
-        ("error ratio", "quantization_error_ratio"),
-        ("highest PSI", "psi"),
-        ("collision rate", "collision_rate_contents"),
+    for name, cohort, metric in (
+        ("error ratio", "arrivals", "quantization_error_ratio"),
+        ("highest PSI", "arrivals", "psi"),
+        ("collision rate", "table", "collision_rate_contents"),
     ):
-        if check := figures.worst(night, metric):
+        if check := figures.worst(night, cohort, metric):
             tiles.append(_check_tile(name, check))
     return tag("dl", tiles, class_="tiles")
 

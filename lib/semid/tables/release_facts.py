@@ -36,7 +36,7 @@ WHERE release_id = {{release_id:d}} AND c.codebook_version = r.codebook_version
   AND old_semantic_id <> new_semantic_id
 ORDER BY common_prefix, item_id LIMIT {EXAMPLES}"""
 _SIZES = "SELECT codebook_version, codebook_sizes FROM codebook"
-# A rerun of a step has a run of its own, and a step of a chain has the chain's: both look like `run_id/job`.
+# The steps of a chain have rows of their own, `run_id/job`; the chain's row says how all of it ended.
 _UNFINISHED = """
 SELECT run_id, job, run_date, status, message FROM run
 WHERE NOT contains(run_id, '/') AND status IN ('failed', 'running')

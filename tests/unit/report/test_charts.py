@@ -78,8 +78,15 @@ def test_stacked_bars_stand_on_each_other() -> None:
     assert alone[3] == pytest.approx(BOTTOM - TOP, abs=0.1)
 
 
+def test_one_among_thousands_is_still_seen() -> None:
+    """A bar is at least one unit high, unless there is nothing."""
+    svg = stacked_bars(HEADING, ["a", "b"], [Series("s", (1.0, 0.0))], linear(0, 10_000))
+    ((_, _, _, height),) = bars(svg, "s1")
+    assert height == 1
+
+
 def test_grouped_bars_stand_beside_each_other() -> None:
-    """The same label, no overlap; one of ten thousand is still seen."""
+    """The same label, no overlap."""
     svg = grouped_bars(HEADING, ["a"], [Series("s", (10_000.0,)), Series("t", (1.0,))], logarithmic(10_000))
     (one,), (other,) = bars(svg, "s1"), bars(svg, "s2")
     assert one[0] + one[2] <= other[0] + 0.11

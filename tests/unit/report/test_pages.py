@@ -140,6 +140,18 @@ def test_the_index_shows_every_night() -> None:
     assert sorted(set(links)) == ["release-1.html", "release-2.html"]
 
 
+def test_the_worst_level_is_shown() -> None:
+    """Of the levels' PSI of the arrivals the one that warns, else the highest; what was not judged counts least."""
+    levels = [replace(SHIFTED, level=level, value=value, status=status) for level, value, status in (
+        (1, 0.5, "info"), (2, 0.02, "pass"), (3, 0.05, "pass"))]  # fmt: skip
+    levels.append(replace(SHIFTED, cohort="table", value=0.9, status="warn"))
+    levels.append(replace(SHIFTED, cohort="arrivals@v2", value=0.9, status="warn"))
+    levels.append(replace(SHIFTED, cohort="arrivals@v1", level=4, value=0.01, status="pass"))
+    for checks, shown in ((levels, "0.05"), ([*levels, SHIFTED], "0.125"), (levels[:1], "0.5")):
+        _, index = pages(FIRST, warned(2, *checks))
+        assert index.tables["PSI of the arrivals, highest level"][1][1] == shown
+
+
 def test_a_run_without_a_release_is_not_hidden() -> None:
     """A feed that was refused makes no release: the page does not call last night healthy without saying so."""
     run = Unfinished("nightly-3", "nightly", night(3).run_date, "failed", "the feed has no rows")
