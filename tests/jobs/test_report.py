@@ -198,7 +198,7 @@ def test_the_newest_release_is_the_default(history: Path, tmp_path: Path, capsys
         ["codes in use", "3"],
         ["perplexity", "3"],
     ]
-    assert "nightly-6 (nightly of 2026-01-06), has not ended" in index.text
+    assert "The newest run has not ended: it still runs, or was killed: nightly-6, nightly of 2026-01-06." in index.text
     assert [row[0] for row in index.tables["Every release, newest first"][1:]] == ["5", "4", "3", "2", "1"]
 
 

@@ -43,13 +43,14 @@ def _write(reader: Reader, flags: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
             _replace(folder / name, page)
-            print(folder / name)
     except OSError as error:
         raise EnvironmentFault(
             f"the pages cannot be written: {error.strerror}",
             where=str(folder),
             next_step="name a folder of your own: semid report --out FOLDER",
         ) from error
+    for name in pages:
+        print(folder / name)
 
 
 def render(reader: Reader, release_id: int | None, propose_retrain: float, written: set[int]) -> Mapping[str, str]:

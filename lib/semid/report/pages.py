@@ -13,6 +13,9 @@ from semid.report.html import Html, share, table, tag
 INDEX = "index.html"
 # Nothing may be loaded and nothing may run, whatever a title brings.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_TITLE = 160
+"""Letters of a title that are shown."""
+
 _WHY = {
     "content": "its text was edited",
     "codebook": "the codebook changed",
@@ -132,7 +135,9 @@ def _examples(facts: ReleaseFacts) -> Html:
 
 def _example(example: Example) -> tuple[object, ...]:
     # bdi: a title in another script must not turn the cells beside it around
-    names = [tag("bdi", text) for text in (example.item_id, example.title or "")]
+    title = example.title or ""
+    title = title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"
+    names = [tag("bdi", text) for text in (example.item_id, title)]
     ids = [tag("code", text) for text in (example.old, example.new)]
     return (*names, *ids, example.common_prefix, _WHY.get(example.reason, example.reason))
 

@@ -54,8 +54,14 @@ def unfinished(run: Unfinished | None) -> Html | None:
     if run is None:
         return None
     how = "failed" if run.status == "failed" else "has not ended: it still runs, or was killed"
-    text = [f"The newest run, {run.run_id} ({run.job} of {run.run_date}), {how}. ", run.message or ""]
-    return tag("p", glyph("block", 18), text, " Below is the release before it.", class_="banner block")
+    name = f"{run.run_id}, {run.job} of {run.run_date}."
+    return tag(
+        "div",
+        tag("p", glyph("block", 18), tag("b", f"The newest run {how}: "), name),
+        tag("p", run.message) if run.message else None,
+        tag("p", "Below is the release before it; semid status shows the run."),
+        class_="banner block",
+    )
 
 
 def metric(check: Check) -> str:
@@ -71,8 +77,8 @@ def metric_name(check: Check) -> Html:
 
 def limits(check: Check) -> str:
     """Return the thresholds of a check in words."""
-    limits = [("warns", check.threshold_warn), ("blocks", check.threshold_block)]
-    return ", ".join(f"{verb} at {value:.4g}" for verb, value in limits if value is not None)
+    named = [("warns", check.threshold_warn), ("blocks", check.threshold_block)]
+    return ", ".join(f"{verb} at {value:.4g}" for verb, value in named if value is not None)
 
 
 def _reason(check: Check) -> Html:

@@ -53,6 +53,12 @@ def test_a_hostile_title_is_text() -> None:
     ).check_self_contained()
 
 
+def test_a_long_title_is_cut() -> None:
+    """A description that came as a title does not fill the page."""
+    page, _ = pages(FIRST, night(2), title="long " * 1000)
+    assert [row[1] for rows in page.tables.values() for row in rows if "p'1" in row] == [("long " * 32)[:159] + "…"]
+
+
 def test_the_verdict_is_the_first_thing() -> None:
     """Verdict, reason with value and limit, next step, in this order, before any plot."""
     page, index = pages(FIRST, night(2), blocked(3, BLOCKED))
@@ -156,9 +162,9 @@ def test_a_run_without_a_release_is_not_hidden() -> None:
     """A feed that was refused makes no release: the page does not call last night healthy without saying so."""
     run = Unfinished("nightly-3", "nightly", night(3).run_date, "failed", "the feed has no rows")
     page = Page(index_page(facts(FIRST), 1.3, {1}, run))
-    assert page.text.index("nightly-3 (nightly of 2026-01-03), failed. the feed has no rows") < page.text.index(
-        "Healthy"
-    )
+    assert page.text.index(
+        "The newest run failed: nightly-3, nightly of 2026-01-03.the feed has no rows"
+    ) < page.text.index("Healthy")
 
 
 def test_codebooks_with_other_numbers_of_levels() -> None:
