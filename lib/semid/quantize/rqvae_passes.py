@@ -28,8 +28,8 @@ class RqvaeParams:
         learning_rate: Of AdamW, at its start; falls to zero along a cosine. 3e-3 never beat the start.
         weight_decay: Of AdamW, on matrices of the networks only.
         commitment: Weight beta of pulling latents to their centroids.
-        held_out: Share of rows that never train and choose the checkpoint.
-        warm_epochs: Passes of a warm start.
+        held_out: Share of rows, chosen by their hash, that never train and choose the checkpoint.
+        warm_epochs: Most passes of a warm start.
         anchor: Share of a warm start's loss that is taken with the old codes, see `rqvae_warm`.
         threads: Threads of torch; another number rounds differently and gives other bytes.
     """
@@ -56,6 +56,10 @@ class RqvaeParams:
             raise ValueError(f"anchor is a share, got {self.anchor}")
 
 
+Step = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Gives, for row numbers (m,), the losses (m,) and the codes (any, levels) that count as used."""
+
+
 class Passes:
     """A module in training, its optimizer and its rows.
 
@@ -70,7 +74,7 @@ class Passes:
     def __init__(
         self, start: RqvaeCodebook, x: Floats, params: RqvaeParams, epochs: int, rng: np.random.Generator
     ) -> None:
-        self.x, self.batch_rows, self.rng = torch.from_numpy(x), params.batch_rows, rng
+        self.x, self.params, self.epochs, self.rng = torch.from_numpy(x), params, epochs, rng
         self.module = RqvaeModule(start)
         matrices = [p for n, p in self.module.named_parameters() if "weights" in n]
         others = [p for n, p in self.module.named_parameters() if "weights" not in n]
@@ -78,15 +82,11 @@ class Passes:
         self.optimizer = torch.optim.AdamW(groups, lr=params.learning_rate, weight_decay=params.weight_decay)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, epochs)
 
-    def epoch(self, step: Callable[[Tensor], tuple[Tensor, Tensor]]) -> float:
-        """Take one pass over the rows, revive unused codes, and return the mean loss.
-
-        Args:
-            step: Gives, for row numbers (m,), the losses (m,) and the codes (any, levels) that count as used.
-        """
+    def epoch(self, step: Step) -> float:
+        """Take one pass over the rows, revive unused codes, and return the mean loss."""
         losses, used = [], [torch.zeros(len(c)) for c in self.module.centroids]
         order = torch.from_numpy(self.rng.permutation(len(self.x)))
-        for rows in order.split(self.batch_rows):
+        for rows in order.split(self.params.batch_rows):
             each, codes = step(rows)
             loss = each.mean()
             self.optimizer.zero_grad()

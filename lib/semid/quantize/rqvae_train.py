@@ -22,11 +22,12 @@ from semid.quantize.base import (
     check_warm_start,
     finite_vectors,
 )
+from semid.quantize.holdout import held_out
 from semid.quantize.rkmeans import RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
 from semid.quantize.rqvae_module import repeatable
-from semid.quantize.rqvae_passes import Passes, RqvaeParams
-from semid.quantize.rqvae_warm import refined
+from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
+from semid.quantize.rqvae_warm import anchored_step
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RqvaeQuantizer:
         sizes: Codes per level.
         params: Hyper-parameters.
         progress: Called after each epoch (0 is the start) with `loss` of training and `held_out_error`, the
-            latter relative to the variance. A warm start has the loss only, from epoch 1.
+            latter relative to the variance.
     """
 
     sizes: tuple[int, ...]
@@ -45,7 +46,7 @@ class RqvaeQuantizer:
     progress: Progress | None = None
 
     def fit(self, x: Floats, rng: np.random.Generator, warm_start: Codebook | None = None) -> RqvaeCodebook:
-        """Return the codebook that reconstructs held-out rows of `x` (n, d) best; with `warm_start`, see `rqvae_warm`.
+        """Return the codebook that reconstructs held-out rows of `x` (n, d) best; see `rqvae_warm` for `warm_start`.
 
         Same rows, order, seed, machine and `threads`: same bytes. Global torch settings are put back.
 
@@ -54,14 +55,15 @@ class RqvaeQuantizer:
         """
         x = finite_vectors(x)
         check_enough(x, self.sizes)
+        out = held_out(x, self.params.held_out, "rqvae")
         with repeatable(self.params.threads):
-            if warm_start is not None:
-                return refined(self._checked(warm_start, x.shape[1]), x, self.params, rng, self.progress)
-            order = rng.permutation(len(x))
-            cut = max(1, round(self.params.held_out * len(x)))
-            held_out, training = x[np.sort(order[:cut])], x[np.sort(order[cut:])]
-            start = initial_codebook(training, self.sizes, self.params, rng)
-            return _Training(start, training, held_out, self.params, rng).run(self.progress)
+            if warm_start is None:
+                start = initial_codebook(x[~out], self.sizes, self.params, rng)
+                passes = Passes(start, x[~out], self.params, self.params.epochs, rng)
+                return best_checkpoint(start, passes, nearest_step(passes), x[out], self.progress)
+            start = self._checked(warm_start, x.shape[1])
+            passes = Passes(start, x[~out], self.params, self.params.warm_epochs, rng)
+            return best_checkpoint(start, passes, anchored_step(passes, start), x[out], self.progress)
 
     def _checked(self, warm_start: Codebook, dim: int) -> RqvaeCodebook:
         """Return `warm_start` if it has this quantizer's kind, sizes and widths, else raise ValueError."""
@@ -101,41 +103,37 @@ def _linear_start(skip: Floats, bias: Floats, hidden: tuple[int, ...], rng: np.r
     return SkipMlp(np.ascontiguousarray(skip), tuple(weights), (*biases, bias.astype(np.float32)))
 
 
-class _Training:
-    """One training from the start: rows that train, and rows that choose the checkpoint."""
+def nearest_step(passes: Passes) -> Step:
+    """Return the step of a training from the start: losses with the codes nearest to the rows."""
 
-    def __init__(
-        self, start: RqvaeCodebook, training: Floats, held_out: Floats, params: RqvaeParams, rng: np.random.Generator
-    ) -> None:
-        self.best, self.params = start, params
-        self.passes = Passes(start, training, params, params.epochs, rng)
-        self.held_out = torch.from_numpy(held_out)
-        self.variance = float(training.var(axis=0, dtype=np.float64).sum()) or 1.0
+    def step(rows: Tensor) -> tuple[Tensor, Tensor]:
+        x = passes.x[rows]
+        latent = passes.module.encoder(x)
+        codes = passes.module.nearest(latent)
+        return passes.module.losses(x, latent, codes, passes.params.commitment), codes
 
-    def run(self, progress: Progress | None) -> RqvaeCodebook:
-        """Train until the held-out error stops falling; return the best checkpoint, maybe the start."""
-        lowest, waited = self.held_out_error(), 0
+    return step
+
+
+def best_checkpoint(
+    start: RqvaeCodebook, passes: Passes, step: Step, held_out_rows: Floats, progress: Progress | None
+) -> RqvaeCodebook:
+    """Train until the held-out error stops falling; return the best checkpoint, maybe `start`."""
+    unseen, variance = torch.from_numpy(held_out_rows), float(passes.x.var(dim=0, correction=0).sum()) or 1.0
+
+    def error() -> float:
+        return float((passes.module.reconstruct(unseen) - unseen).square().sum(dim=1).mean()) / variance
+
+    best, lowest, waited = start, error(), 0
+    if progress:
+        progress(0, {"held_out_error": lowest})
+    for epoch in range(1, passes.epochs + 1):
+        loss, now = passes.epoch(step), error()
         if progress:
-            progress(0, {"held_out_error": lowest})
-        for epoch in range(1, self.params.epochs + 1):
-            loss, error = self.passes.epoch(self.step), self.held_out_error()
-            if progress:
-                progress(epoch, {"loss": loss, "held_out_error": error})
-            waited = 0 if error < lowest else waited + 1
-            if error < lowest:
-                lowest, self.best = error, self.passes.module.frozen()
-            if waited == self.params.patience:
-                break
-        return self.best
-
-    def step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the losses of some rows with the codes nearest to them, and those codes."""
-        x, module = self.passes.x[rows], self.passes.module
-        latent = module.encoder(x)
-        codes = module.nearest(latent)
-        return module.losses(x, latent, codes, self.params.commitment), codes
-
-    def held_out_error(self) -> float:
-        """Return the squared error of the held-out rows, relative to the variance of the training rows."""
-        error = (self.passes.module.reconstruct(self.held_out) - self.held_out).square().sum(dim=1).mean()
-        return float(error) / self.variance
+            progress(epoch, {"loss": loss, "held_out_error": now})
+        waited = 0 if now < lowest else waited + 1
+        if now < lowest:
+            lowest, best = now, passes.module.frozen()
+        if waited == passes.params.patience:
+            break
+    return best

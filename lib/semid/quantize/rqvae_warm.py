@@ -10,31 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semid.quantize.base import Floats, Progress
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_passes import Passes, RqvaeParams
+from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
 
 
-def refined(
-    start: RqvaeCodebook, x: Floats, params: RqvaeParams, rng: np.random.Generator, progress: Progress | None = None
-) -> RqvaeCodebook:
-    """Return `start` after `params.warm_epochs` passes over all rows of `x` (n, d).
+def anchored_step(passes: Passes, start: RqvaeCodebook) -> Step:
+    """Return the step of a warm start: losses anchored to the codes that `start` gives the rows.
 
-    No rows are held out to choose a checkpoint: most of them have trained `start`, so their error would say stop
-    at once. A code is alive, and stays where it is, while a row has it as its nearest or as its old code.
+    A code counts as used, and stays where it is, while a row has it as its nearest or as its old code.
     """
-    passes = Passes(start, x, params, params.warm_epochs, rng)
-    old = torch.from_numpy(start.encode(x).astype(np.int64))
+    old = torch.from_numpy(start.encode(passes.x.numpy()).astype(np.int64))
 
     def step(rows: Tensor) -> tuple[Tensor, Tensor]:
-        return anchored(passes.module, passes.x[rows], old[rows], params)
+        return anchored(passes.module, passes.x[rows], old[rows], passes.params)
 
-    for epoch in range(1, params.warm_epochs + 1):
-        loss = passes.epoch(step)
-        if progress:
-            progress(epoch, {"loss": loss})
-    return passes.module.frozen()
+    return step
 
 
 def anchored(module: RqvaeModule, x: Tensor, old: Tensor, params: RqvaeParams) -> tuple[Tensor, Tensor]:
