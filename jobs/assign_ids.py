@@ -1,6 +1,7 @@
-"""Give every arrival its semantic ID, staged until it is audited.
+"""Give every arrival its semantic ID under every codebook version that is served, staged until it is audited.
 
-Reads: item_catalog, item_embedding, codebook, semantic_id, semantic_id_change.  Writes: semantic_id_staged.
+Reads: item_catalog, item_embedding, codebook, release, semantic_id, semantic_id_change.
+Writes: semantic_id_staged; code_map when a retrained codebook is among them.
 Exit codes: 0 done or nothing to do, 2 configuration, 6 codebook and embeddings do not fit or fail their check.
 """
 
@@ -8,13 +9,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import reduce
+
+from pyspark.sql import DataFrame
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
-from semid.frames.assign import only_arrivals, only_contents_of, to_coded_contents, to_item_codes
-from semid.frames.resolve import to_ledger, to_staged, with_dedup_index
+from semid.errors import StoredDataError
+from semid.frames.assign import Inputs, assign, incumbents_of
+from semid.frames.code_map import to_code_map
+from semid.frames.resolve import to_staged
 from semid.tables import registry
-from semid.tables.publish import only_current
-from semid.tables.staged import stage
+from semid.tables.code_map import replace_code_map
+from semid.tables.intervals import only_open
+from semid.tables.staged import stage, staged_rows
 from semid.text.model import fingerprint_of
 
 
@@ -24,18 +31,27 @@ def arg_parser() -> argparse.ArgumentParser:
 
 
 def main(ctx: Context) -> StepResult:
-    """Encode the contents of tonight's arrivals and number the items of each bucket."""
-    model = fingerprint_of(ctx.config)
-    stored = registry.assigning(ctx.store, model, ctx.config.codebook)
-    current = only_current(ctx.store.read("semantic_id"), stored.version)
-    arrivals = only_arrivals(ctx.store.read("item_catalog"), current)
-    contents = only_contents_of(ctx.store.read("item_embedding"), arrivals, model)
-    coded = to_coded_contents(contents, stored.artifact).persist()
-    ledger = to_ledger(ctx.store.read("semantic_id_change"), stored.version)
-    numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
-    rows = stage(ctx.store, to_staged(numbered, ctx.run_id, stored.version, ctx.run_date), arrivals, ctx.run_id)
-    coded.unpersist()
-    return StepResult(rows, rows, {"codebook_version": stored.version})
+    """Encode the contents of the arrivals and number the items of each bucket, version by version."""
+    store, model = ctx.store, fingerprint_of(ctx.config)
+    found = registry.serving(store, ctx.run_id, model, ctx.config.codebook)
+    registry.require_model(found, model, ctx.config.codebook)
+    if not found.versions:
+        raise StoredDataError("there is no codebook yet", where="table codebook", next_step="semid train-codebook")
+    tables = ("item_catalog", "item_embedding", "semantic_id", "semantic_id_change")
+    inputs = Inputs(*(store.read(name) for name in tables))
+    parts = [
+        assign(inputs, registry.load(store, version), incumbents_of(inputs, found, version, ctx.config.retrain))
+        for version in found.versions
+    ]
+    rows = to_staged(reduce(DataFrame.unionByName, [part.rows for part in parts]), ctx.run_id, ctx.run_date)
+    staged = stage(store, rows, reduce(DataFrame.unionByName, [part.arrivals for part in parts]), ctx.run_id)
+    if found.candidate is not None and found.active is not None:
+        new = staged_rows(store, ctx.run_id).where(f"codebook_version = {found.candidate:d}")
+        mapped = to_code_map(only_open(inputs.ids, [found.active]), new)
+        replace_code_map(store, mapped, found.active, found.candidate)
+    for part in parts:
+        part.coded.unpersist()
+    return StepResult(staged, staged, {"codebook_versions": list(found.versions)})
 
 
 JOB = Job("assign_ids", arg_parser, main, reads=("item_catalog", "item_embedding", "codebook"))

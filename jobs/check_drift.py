@@ -11,10 +11,12 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
-from semid.frames.audit import audit
+from semid.frames.audit import Audit
 from semid.measure.gate import decide, load_thresholds, refusal
-from semid.tables.drift import versions_to_check, write_report
+from semid.tables import registry
+from semid.tables.drift import write_report
 from semid.tables.staged import staged_rows, staged_run
+from semid.text.model import fingerprint_of
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -28,8 +30,8 @@ def main(ctx: Context) -> StepResult:
     """Report every check of the staged rows, then let them pass or stop the release."""
     thresholds = load_thresholds(ctx.config.gate.thresholds)
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
-    versions = versions_to_check(ctx.store, run_id)
-    checks = audit(ctx.store, run_id, versions, thresholds)
+    found = registry.serving(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    checks = Audit(ctx.store, run_id, found, thresholds, getattr(ctx.flags, "shadow", False)).checks()
     write_report(ctx.store, run_id, checks)
     verdict = decide(checks)
     if verdict.status == "block":

@@ -1,6 +1,6 @@
 """Embed every content of the catalog that has no vector yet; a stored vector is never computed again.
 
-Reads: item_catalog, item_embedding.  Writes: item_embedding.
+Reads: item_catalog, item_embedding, codebook, release.  Writes: item_embedding.
 Exit codes: 0 done or nothing to do, 2 configuration, 6 the model gave a broken vector or a content has none,
 7 model or GPU missing.
 """
@@ -11,7 +11,8 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
-from semid.frames.embed import check_complete, embed_unseen, only_unseen, to_active_contents
+from semid.frames.embed import embed_model, to_active_contents
+from semid.tables import registry
 from semid.text.model import fingerprint_of
 
 
@@ -22,15 +23,12 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Embed the unseen contents, then make sure that every active content has exactly one vector."""
-    model = fingerprint_of(ctx.config)
+    found = registry.serving(ctx.store, ctx.run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    models = registry.models_of(found, ctx.config)
     contents = to_active_contents(ctx.store.read("item_catalog"))
-    embedded, next_step = 0, "run ingest-catalog again: the feed brings the vectors"
-    if not ctx.config.embedding.supplied:
-        unseen = only_unseen(contents, ctx.store.read("item_embedding"), model)
-        embedded = embed_unseen(ctx.store, unseen, ctx.config.embedding, model, ctx.run_id)
-        next_step = "run embed-items again; if it stays, restore item_embedding from a backup"
-    total = check_complete(contents, ctx.store.read("item_embedding"), model, next_step)
-    return StepResult(total, embedded, {"embedded": embedded, "reused": total - embedded, "model": model})
+    results = [embed_model(ctx.store, contents, settings, model, ctx.run_id) for model, settings in models.items()]
+    total, embedded = (sum(column) for column in zip(*results, strict=True))
+    return StepResult(total, embedded, {"embedded": embedded, "reused": total - embedded, "model": ", ".join(models)})
 
 
 JOB = Job("embed_items", arg_parser, main, reads=("item_catalog",))

@@ -41,7 +41,7 @@ def main(ctx: Context) -> StepResult:
             bad = changes.to_quarantine(rows, ctx.run_id)
             catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined)
             if model:
-                catalog.append_vectors(store, changes.only_good(rows), model, ctx.run_id)
+                catalog.append_supplied_vectors(store, changes.only_good(rows), model, ctx.run_id)
             written = changes.to_written_rows(rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
     return StepResult(counts.read, total, {**changed, **counts.metrics(), "feed_fingerprint": feed.fingerprint})

@@ -1,6 +1,6 @@
 """Publish the audited IDs: one commit into the ID table, one release row.
 
-Reads: semantic_id_staged, item_catalog, drift_report, item_quarantine.
+Reads: semantic_id_staged, item_catalog, codebook, drift_report, item_quarantine.
 Writes: semantic_id, semantic_id_change, release.
 Exit codes: 0 done or nothing to do, 2 the run date lies before the current release, 4 not checked or blocked,
 5 the catalog has changed since the rows were staged.
@@ -28,15 +28,24 @@ def arg_parser() -> argparse.ArgumentParser:
 
 
 def main(ctx: Context) -> StepResult:
-    """Publish the staged rows of a run that passed the gate."""
+    """Publish the staged rows of a run that passed the gate; a codebook it has trained becomes the active one."""
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
-    version = registry.assigning(ctx.store, fingerprint_of(ctx.config), ctx.config.codebook).version
-    verdict = passed_verdict(ctx.store, run_id)
-    quarantined = quarantined_rows(ctx.store, run_id)
-    release = publish(ctx.store, Publication(run_id, ctx.run_date, version, verdict, quarantined))
+    found = registry.serving(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    after = registry.after_publishing(found, ctx.config.retrain.served, shadow=getattr(ctx.flags, "shadow", False))
+    publication = Publication(
+        run_id=run_id,
+        run_date=ctx.run_date,
+        kind=after.kind,
+        active=after.active,
+        serving=after.serving,
+        verdict=passed_verdict(ctx.store, run_id),
+        quarantined=quarantined_rows(ctx.store, run_id),
+    )
+    release = publish(ctx.store, publication)
     save_catalog(ctx.store)
     rows = sum(release.counts[name] for name in ("added", "changed", "removed"))
-    return StepResult(rows, rows, {"release_id": release.release_id, "verdict": verdict, **release.counts})
+    metrics = {"release_id": release.release_id, "verdict": release.verdict, **release.counts}
+    return StepResult(rows, rows, metrics)
 
 
 JOB = Job("publish_ids", arg_parser, main, reads=("semantic_id_staged",))

@@ -14,7 +14,6 @@ from semid.frames.assign import only_contents_of
 from semid.frames.sample import collect_sample, only_sample
 from semid.measure.fit import fit
 from semid.tables import registry
-from semid.tables.store import to_json
 from semid.text.model import fingerprint_of
 
 
@@ -27,15 +26,16 @@ def main(ctx: Context) -> StepResult:
     """Train on a hash sample of the active contents and register the codebook."""
     model = fingerprint_of(ctx.config)
     settings = ctx.config.codebook
-    if registry.usable(ctx.store, model, settings) is not None:
+    if registry.serving(ctx.store, ctx.run_id, model, settings).versions:
         return StepResult(0, 0, {"trained": "no, one is there"})
     active = ctx.store.read("item_catalog").where("is_active")
-    contents = only_contents_of(ctx.store.read("item_embedding"), active, model)
-    x = collect_sample(only_sample(contents, settings.sample_rows, str(settings.seed)))
+    embeddings = ctx.store.read("item_embedding")
+    x = collect_sample(
+        only_sample(only_contents_of(embeddings, active, model), settings.sample_rows, str(settings.seed))
+    )
     row, artifact = fit(x, settings)
-    trained_on = {"rows": len(x), "item_embedding": ctx.store.version("item_embedding")}
-    row = {**row, "model": model, "trained_on": to_json(trained_on), "run_id": ctx.run_id}
-    version = registry.add(ctx.store, row, artifact)
+    source = registry.Source(model, ctx.config.embedding, len(x), ctx.run_id)
+    version = registry.add(ctx.store, row, artifact, source)
     return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})
 
 

@@ -90,13 +90,20 @@ class EmbeddingConfig(Section):
 
 
 class CodebookConfig(Section):
-    """The codebook that is trained when none fits."""
+    """The codebook that is trained when there is none, and by a retrain."""
 
     kind: Literal["rqvae", "rkmeans"]
     sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]
     params: Mapping[str, Any]
+
+
+class RetrainConfig(Section):
+    """How a new codebook follows the active one."""
+
+    tolerance: Annotated[float, Field(ge=0.0, le=10.0)]
+    served: Annotated[int, Field(ge=2, le=16)]
 
 
 class GateConfig(Section):
@@ -119,6 +126,7 @@ class SemidConfig(Section):
     text: TextConfig
     embedding: EmbeddingConfig
     codebook: CodebookConfig
+    retrain: RetrainConfig
     gate: GateConfig
     spark: SparkConfig
 

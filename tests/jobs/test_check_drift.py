@@ -22,6 +22,7 @@ from semid.tables.store import Store
 from tests import staged as tiny
 
 METRICS = {"used_codes": [4, 4], "perplexity": [3.5, 3.6], "error_heldout": 0.3, "error_train": 0.28}
+METRICS |= {"mean_vector": [0.5, 0.5], "mean_norm": 1.0, "variance": 0.5}
 CODEBOOK = {
     "codebook_version": 1, "kind": "rkmeans", "levels": 2, "codebook_sizes": list(tiny.SIZES), "model": "m#1",
     "artifact": bytearray(b"x"), "artifact_sha256": "", "fingerprint": "", "params": "{}", "metrics": json.dumps(METRICS),

@@ -64,7 +64,7 @@ def test_an_older_date_is_refused(nights: Nights, capsys: pytest.CaptureFixture[
     changed = catalog.write_jsonl(catalog.items(299), nights.warehouse.parent / "feed3.jsonl")
     assert semid_nightly(nights.warehouse, changed, "2025-12-31") == 2
     assert "lies before the current release's" in capsys.readouterr().err
-    assert releases.current(nights.store).release_id == 2
+    assert releases.load(nights.store).current.release_id == 2
 
 
 def test_a_run_id_used_again_with_another_feed_is_refused(nights: Nights, capsys: pytest.CaptureFixture[str]) -> None:

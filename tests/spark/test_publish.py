@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from semid.errors import ConfigError, RunConflict
-from semid.tables import publish as publishing
+from semid.tables import commit as committing
 from semid.tables import releases
-from semid.tables.publish import Publication, finish_interrupted, publish
+from semid.tables.commit import finish_interrupted
+from semid.tables.publish import Publication, publish
 from semid.tables.store import Store
 
 NIGHT1, NIGHT2, NIGHT3 = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
@@ -50,7 +51,8 @@ def night(store: Store, run: str, day: date, catalog: dict[str, str], staged: li
     rows = [catalog_row(item, content) for item, content in catalog.items()] + gone
     store.replace_where(store.frame(rows, "item_catalog"), "item_catalog", "true")
     store.append_rows(staged, "semantic_id_staged")
-    return publish(store, Publication(run, day, 1, "pass", 0))
+    kind = "nightly" if known else "bootstrap"
+    return publish(store, Publication(run, day, kind, 1, (1,), "pass", 0))
 
 
 def intervals(store: Store) -> list[tuple[object, ...]]:
@@ -143,13 +145,13 @@ def test_a_publish_killed_after_its_merge_is_finished_by_the_next_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, dies_in, die)
+        patch.setattr(committing, dies_in, die)
         with pytest.raises(KeyboardInterrupt):
             night(store, "n2", NIGHT2, {"a": "A2", "b": "B"}, staged)
-    assert releases.current(store).release_id == 1
+    assert releases.load(store).current.release_id == 1
     finish_interrupted(store)
     finish_interrupted(store)
-    release = releases.current(store)
+    release = releases.load(store).current
     assert (release.release_id, release.run_id, release.run_date) == (2, "n2", NIGHT2)
     assert release.counts == {
         "added": 0,
@@ -170,7 +172,7 @@ def test_an_older_date_and_a_moved_catalog_are_refused(store: Store) -> None:
         night(store, "n3", NIGHT2, {"a": "A", "b": "B", "c": "C"}, [])
     with pytest.raises(RunConflict, match="1 active item"):
         night(store, "n4", NIGHT3, {"a": "A", "b": "B", "c": "changed meanwhile"}, [])
-    assert releases.current(store).release_id == 2
+    assert releases.load(store).current.release_id == 2
 
 
 def test_blocked_release_is_recorded_once_and_changes_nothing(store: Store) -> None:
@@ -180,5 +182,5 @@ def test_blocked_release_is_recorded_once_and_changes_nothing(store: Store) -> N
         releases.record_blocked(store, "n2", NIGHT2)
     rows = [(r.release_id, r.status) for r in store.read("release").orderBy("release_id").collect()]
     assert rows == [(1, "published"), (2, "blocked")]
-    assert releases.current(store).release_id == 1
-    assert releases.current(store).created_at.replace(tzinfo=UTC) < datetime.now(UTC)
+    assert releases.load(store).current.release_id == 1
+    assert releases.load(store).current.created_at.replace(tzinfo=UTC) < datetime.now(UTC)

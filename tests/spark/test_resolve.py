@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -43,11 +44,10 @@ def test_indexes_follow_the_ledger_over_five_nights(spark: SparkSession) -> None
 
 def test_staged_rows_print_their_id_and_prefixes(spark: SparkSession) -> None:
     """The printed ID carries the index behind #, the prefixes never do."""
-    schema = "item_id string, codes array<int>, content_hash string, quantization_error float, dedup_index int"
-    frame = spark.createDataFrame([("a", [1, 22, 3], "h", 0.5, 2), ("b", [0, 0, 0], "h", 0.5, 0)], schema)
-    from datetime import date
-
-    rows = to_staged(frame, "run", 1, date(2026, 1, 1)).orderBy("item_id").collect()
+    schema = "codebook_version int, item_id string, codes array<int>, content_hash string"
+    schema += ", quantization_error float, dedup_index int"
+    frame = spark.createDataFrame([(1, "a", [1, 22, 3], "h", 0.5, 2), (1, "b", [0, 0, 0], "h", 0.5, 0)], schema)
+    rows = to_staged(frame, "run", date(2026, 1, 1)).orderBy("item_id").collect()
     assert [(r.semantic_id, r.prefixes) for r in rows] == [
         ("1-22-3#2", ["1", "1-22", "1-22-3"]),
         ("0-0-0", ["0", "0-0", "0-0-0"]),

@@ -25,8 +25,8 @@ from semid.errors import ConfigError, GateBlocked, RunConflict, SemidError
 from semid.frames import session
 from semid.ids import RUN_ID_PATTERN, derive_run_id
 from semid.tables import releases, runs
+from semid.tables.commit import finish_interrupted
 from semid.tables.lock import local_path, writing
-from semid.tables.publish import finish_interrupted
 from semid.tables.store import Store, to_json
 from semid.tables.views import save_catalog
 
@@ -59,12 +59,21 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Job:
-    """A job: its name, its flags, its `main`, and the tables whose versions are its inputs."""
+    """A job.
+
+    Attributes:
+        name: Its name, as in the run table.
+        arg_parser: Makes its flags.
+        main: Does it.
+        reads: Tables whose versions are its inputs.
+        release: Kind of the release it makes.
+    """
 
     name: str
     arg_parser: Callable[[], argparse.ArgumentParser]
     main: Callable[[Context], StepResult]
     reads: tuple[str, ...]
+    release: str = "nightly"
 
 
 def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParser:
@@ -148,7 +157,7 @@ def _run(job: Job, flags: argparse.Namespace) -> None:
                 save_catalog(store)
             _attempt(job, _context(job, flags, store, config, run_date))
         except SemidError as error:
-            error.state = error.state or releases.describe(store)
+            error.state = error.state or releases.load(store).describe()
             raise
 
 
@@ -186,7 +195,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
     except BaseException as error:
         runs.save(ctx.store, [runs.closed(row, runs.failure(error))])
         if isinstance(error, GateBlocked):
-            releases.record_blocked(ctx.store, ctx.run_id, ctx.run_date)
+            releases.record_blocked(ctx.store, ctx.run_id, ctx.run_date, job.release)
         raise
     runs.save(ctx.store, [runs.closed(row, _outcome(result))])
 
@@ -194,10 +203,11 @@ def _attempt(job: Job, opened: _Opened) -> None:
 def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
     # A run killed after its release is done although its row still says running; a night that was rolled back
     # since is not done any more: it must be publishable again.
-    release = releases.published_by(ctx.store, ctx.run_id)
+    history = releases.load(ctx.store)
+    release = history.published_by(ctx.run_id)
     if release is None:
         return bool(row["status"] == "done")
-    if releases.rolled_back_since(ctx.store, release.release_id):
+    if history.undone(release):
         return False
     if row["status"] != "done":
         runs.save(ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})])

@@ -1,19 +1,100 @@
-"""Which items get an ID tonight, and their codes."""
+"""Which items get an ID tonight under a codebook version, and which codes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semid.frames.vectors import to_lists, to_matrix
-from semid.quantize.base import Codebook, quantization_error
+from semid.config import RetrainConfig
+from semid.frames.resolve import to_ledger, with_dedup_index
+from semid.frames.vectors import to_codes, to_lists, to_matrix
+from semid.quantize.base import Codebook, Codes, Floats, quantization_error
 from semid.quantize.codebook import from_bytes
+from semid.quantize.hysteresis import keep_codes
+from semid.tables.intervals import only_open
+from semid.tables.registry import Serving, StoredCodebook
 
 _CODED = "content_hash string, codes array<int>, quantization_error float"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that assigning reads, each at one version: item_catalog, item_embedding, semantic_id, its changes."""
+
+    catalog: DataFrame
+    embeddings: DataFrame
+    ids: DataFrame
+    changes: DataFrame
+
+
+@dataclass(frozen=True)
+class Incumbents:
+    """The codes that a newly trained codebook should leave where they are.
+
+    Attributes:
+        version: Codebook version they were given under.
+        tolerance: How much worse than the best ones they may be, see `hysteresis.keep_codes`.
+    """
+
+    version: int
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """What one version gives tonight.
+
+    Attributes:
+        arrivals: (codebook_version, item_id, content_hash) of the items that need an ID.
+        rows: The same items with codes, quantization_error and dedup_index.
+        coded: The persisted codes of their contents; unpersist it when the rows are written.
+    """
+
+    arrivals: DataFrame
+    rows: DataFrame
+    coded: DataFrame
+
+
+def assign(inputs: Inputs, stored: StoredCodebook, incumbents: Incumbents | None) -> Assigned:
+    """Return the IDs-to-be of the items without a current ID under a codebook version.
+
+    Under a retrained codebook items first get back what they had: their codes where these are good enough, then,
+    in a bucket they were in, their number. Only then are the others numbered. (Numbering first and restoring
+    afterwards gave three IDs twice in a published table.)
+
+    Args:
+        inputs: The tables.
+        stored: The version.
+        incumbents: For the first assignment under a retrained codebook; None otherwise.
+    """
+    arrivals = only_arrivals(inputs.catalog, only_open(inputs.ids, [stored.version]))
+    known = to_given_codes(inputs.ids, stored.version)
+    unknown = arrivals.join(known, "content_hash", "left_anti")
+    contents = only_contents_of(inputs.embeddings, unknown, stored.model)
+    if incumbents is None:
+        coded = to_coded_contents(contents, stored.artifact)
+    else:
+        old = to_given_codes(only_open(inputs.ids, [incumbents.version]), incumbents.version)
+        coded = to_kept_contents(contents, old, stored.artifact, incumbents.tolerance)
+    # Numbering looks at the codes twice; encoding them twice would double the night's work.
+    coded = coded.unionByName(known.join(arrivals, "content_hash", "left_semi")).persist()
+    ledger = to_ledger(inputs.changes, incumbents.version if incumbents else stored.version)
+    numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
+    version = F.lit(stored.version).cast("int").alias("codebook_version")
+    return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), coded)
+
+
+def incumbents_of(inputs: Inputs, found: Serving, version: int, settings: RetrainConfig) -> Incumbents | None:
+    """Return what `version` should leave in place: the active IDs, when it has never given one itself."""
+    if version != found.candidate or found.active is None:
+        return None
+    given = inputs.ids.where(F.col("codebook_version") == version)
+    return Incumbents(found.active, settings.tolerance) if given.isEmpty() else None
 
 
 def only_arrivals(catalog: DataFrame, current: DataFrame) -> DataFrame:
@@ -25,6 +106,17 @@ def only_arrivals(catalog: DataFrame, current: DataFrame) -> DataFrame:
     """
     active = catalog.where("is_active").select("item_id", "content_hash")
     return active.join(current.select("item_id", "content_hash"), ["item_id", "content_hash"], "left_anti")
+
+
+def to_given_codes(ids: DataFrame, version: int) -> DataFrame:
+    """Return (content_hash, codes, quantization_error): what each content was ever given under a version.
+
+    A content that comes back, or comes with another item, gets the same codes: encoding anew could give others
+    where a retrain has kept old ones.
+    """
+    given = ids.where(F.col("codebook_version") == version).groupBy("content_hash")
+    first = F.min(F.struct("codes", "quantization_error"))
+    return given.agg(first.alias("given")).select("content_hash", "given.codes", "given.quantization_error")
 
 
 def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
@@ -43,6 +135,27 @@ def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
                 yield _coded(batch, codebook)
 
     return embeddings.select("content_hash", "embedding").mapInArrow(encode, _CODED)
+
+
+def to_kept_contents(embeddings: DataFrame, old: DataFrame, artifact: bytes, tolerance: float) -> DataFrame:
+    """Return (content_hash, codes, quantization_error), keeping old codes that are good enough.
+
+    Args:
+        embeddings: (content_hash, embedding), one row per content.
+        old: (content_hash, codes) under the codebook before.
+        artifact: The new codebook's bytes.
+        tolerance: See `hysteresis.keep_codes`.
+    """
+    shared = embeddings.sparkSession.sparkContext.broadcast(artifact)
+
+    def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        codebook = _codebook(shared.value)
+        for batch in batches:
+            if batch.num_rows:
+                yield _kept(batch, codebook, tolerance)
+
+    both = embeddings.join(old.select("content_hash", F.col("codes").alias("old_codes")), "content_hash", "left")
+    return both.select("content_hash", "embedding", "old_codes").mapInArrow(encode, _CODED)
 
 
 def to_item_codes(arrivals: DataFrame, coded: DataFrame) -> DataFrame:
@@ -69,6 +182,15 @@ def _codebook(artifact: bytes) -> Codebook:
 def _coded(batch: pa.RecordBatch, codebook: Codebook) -> pa.RecordBatch:
     x = to_matrix(batch.column("embedding"))
     codes = codebook.encode(x)
-    error = quantization_error(x, codebook.decode(codes))
+    return _batch(batch, codes, quantization_error(x, codebook.decode(codes)))
+
+
+def _kept(batch: pa.RecordBatch, codebook: Codebook, tolerance: float) -> pa.RecordBatch:
+    old = to_codes(batch.column("old_codes"), len(codebook.sizes))
+    kept = keep_codes(to_matrix(batch.column("embedding")), codebook, old, tolerance)
+    return _batch(batch, kept.codes, kept.error)
+
+
+def _batch(batch: pa.RecordBatch, codes: Codes, error: Floats) -> pa.RecordBatch:
     columns = [batch.column("content_hash"), to_lists(codes), pa.array(error, pa.float32())]
     return pa.RecordBatch.from_arrays(columns, names=["content_hash", "codes", "quantization_error"])

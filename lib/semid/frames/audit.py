@@ -1,75 +1,108 @@
-"""All checks of a staged run: contracts and gates, for every codebook version it staged rows for."""
+"""All checks of a staged run: contracts and gates, for every codebook version that it works with."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from semid.errors import SemidError
+from semid.frames.arrivals import sum_vectors
 from semid.frames.expectations import declared, facts_frame, judge
 from semid.frames.profile import profile
+from semid.frames.promotion import to_prefix_counts
 from semid.measure.checks import compare
 from semid.measure.gate import Check, Thresholds
-from semid.tables.drift import trained
+from semid.measure.promotion import compare_versions
+from semid.measure.shift import compare_vectors
+from semid.measure.streak import NIGHTS, streaks
+from semid.tables.drift import earlier_statuses
+from semid.tables.intervals import only_open
+from semid.tables.registry import Card, Serving
 from semid.tables.staged import staged_rows
 from semid.tables.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def audit(store: Store, run_id: str, versions: Sequence[int], thresholds: Thresholds) -> list[Check]:
-    """Return the checks of a run's staged rows and of the tables as they would be after publication.
+@dataclass(frozen=True)
+class Audit:
+    """What is to be checked.
 
-    Args:
+    Attributes:
         store: The warehouse.
         run_id: The run that staged the rows.
-        versions: Codebook versions to check; with several, the cohort of a check says which (`table@v2`).
+        serving: The versions it works with.
         thresholds: The gate's thresholds.
-
-    Raises:
-        SemidError: The stored data cannot be trusted. Anything else that goes wrong is a blocking check.
+        shadow: Whether a candidate is only served beside the active version, so that no reader moves.
     """
-    checks: list[Check] = []
-    for version in versions:
-        found = _guarded(store, run_id, version, thresholds)
-        suffix = f"@v{version}" if len(versions) > 1 else ""
-        checks += [replace(check, cohort=check.cohort + suffix) for check in found]
-    return checks or [Check("contract", "evidence", None, "block", note="nothing staged and nothing published")]
 
+    store: Store
+    run_id: str
+    serving: Serving
+    thresholds: Thresholds
+    shadow: bool = False
 
-def _guarded(store: Store, run_id: str, version: int, thresholds: Thresholds) -> list[Check]:
-    try:
-        return _checks(store, run_id, version, thresholds)
-    except SemidError:
-        raise
-    except Exception as error:
-        # A gate that breaks must stop the release, like one that finds something.
-        log.exception("the checks failed")
-        note = f"the checks themselves failed: {type(error).__name__}: {str(error).strip()[:200]}"
-        return [Check("contract", "evidence", None, "block", note=note[:300])]
+    def checks(self) -> list[Check]:
+        """Return the checks of the staged rows and of the tables as they would be after publication.
 
+        With several versions, the cohort of a check says which one it is of (`table@v2`).
 
-def _checks(store: Store, run_id: str, version: int, thresholds: Thresholds) -> list[Check]:
-    book = trained(store, version)
-    levels, same = len(book.sizes), F.col("codebook_version") == version
-    staged = staged_rows(store, run_id).where(same).persist()
-    try:
-        # Side by side: loading Great Expectations takes 3 s, in which Spark can count.
-        with ThreadPoolExecutor(1) as pool:
-            on_rows = pool.submit(judge, staged, declared("semantic_id_staged", "rows", levels))
-            counted = profile(
-                staged,
-                store.read("semantic_id").where(same),
-                store.read("item_catalog"),
-                store.read("semantic_id_change").where(F.col("to_version") == version),
-                book.sizes,
-            )
-    finally:
-        staged.unpersist()
-    contracts = [*declared("semantic_id_staged", "facts", levels), *declared("semantic_id", "facts", levels)]
-    on_facts = judge(facts_frame(counted.facts, staged), contracts)
-    return [*on_rows.result(), *on_facts, *compare(counted, book.metrics, thresholds)]
+        Raises:
+            SemidError: The stored data cannot be trusted. Anything else that goes wrong is a blocking check.
+        """
+        found: list[Check] = []
+        for version in self.serving.versions:
+            suffix = f"@v{version}" if len(self.serving.versions) > 1 else ""
+            checks = self._guarded(self.serving.cards[version])
+            found += [replace(check, cohort=check.cohort + suffix) for check in checks]
+        if not found:
+            return [Check("contract", "evidence", None, "block", note="nothing staged and nothing published")]
+        return [*found, streaks(found, earlier_statuses(self.store, self.run_id, NIGHTS - 1))]
+
+    def _guarded(self, card: Card) -> list[Check]:
+        try:
+            return self._of_version(card)
+        except SemidError:
+            raise
+        except Exception as error:
+            # A gate that breaks must stop the release, like one that finds something.
+            log.exception("the checks failed")
+            note = f"the checks themselves failed: {type(error).__name__}: {str(error).strip()[:200]}"
+            return [Check("contract", "evidence", None, "block", note=note[:300])]
+
+    def _of_version(self, card: Card) -> list[Check]:
+        version, levels = card.codebook_version, len(card.codebook_sizes)
+        same, ids = F.col("codebook_version") == version, self.store.read("semantic_id")
+        staged = staged_rows(self.store, self.run_id).where(same).persist()
+        try:
+            # Side by side: loading Great Expectations takes 3 s, in which Spark can count.
+            with ThreadPoolExecutor(1) as pool:
+                on_rows = pool.submit(judge, staged, declared("semantic_id_staged", "rows", levels))
+                counted = profile(
+                    staged,
+                    ids.where(same),
+                    self.store.read("item_catalog"),
+                    self.store.read("semantic_id_change").where(F.col("to_version") == version),
+                    card.codebook_sizes,
+                )
+            moved = self._promotion(card, staged, ids)
+            vectors = sum_vectors(staged, self.store.read("item_embedding"), card.model)
+        finally:
+            staged.unpersist()
+        contracts = [*declared("semantic_id_staged", "facts", levels), *declared("semantic_id", "facts", levels)]
+        on_facts = judge(facts_frame(counted.facts, staged), contracts)
+        metrics, limits = card.json_of("metrics"), self.thresholds
+        shifted = compare_vectors(vectors, metrics, limits.centroid_shift, limits.embedding_norm)
+        return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *moved]
+
+    def _promotion(self, card: Card, staged: DataFrame, ids: DataFrame) -> list[Check]:
+        if card.codebook_version != self.serving.candidate or self.serving.active is None:
+            return []
+        counts = to_prefix_counts(staged, only_open(ids, [self.serving.active])).collect()
+        levels = min(len(card.codebook_sizes), len(self.serving.cards[self.serving.active].codebook_sizes))
+        rows = [row.asDict() for row in counts]
+        return compare_versions(rows, levels, self.thresholds.promotion_churn, self.shadow)

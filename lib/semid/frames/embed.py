@@ -17,6 +17,7 @@ from semid.errors import StoredDataError
 from semid.frames.faults import carried, from_workers
 from semid.frames.progress import progress
 from semid.frames.vectors import to_lists
+from semid.tables import catalog
 from semid.tables.store import Store
 from semid.text.embedder import device_for, embedder, use
 from semid.text.model import ModelSpec, spec_of
@@ -27,6 +28,29 @@ CONTENTS_PER_PARTITION = 512
 CONTENTS_OF_ONE_WORKER = 256
 # About 8 minutes of MiniLM on a CPU, 20 s on a GPU: what a kill costs at most.
 PARTITIONS_PER_CORE_AND_COMMIT = 64
+
+
+def embed_model(
+    store: Store, contents: DataFrame, embedding: EmbeddingConfig, model: str, run_id: str
+) -> tuple[int, int]:
+    """Embed the contents that have no vector of a model yet; return (contents, newly embedded ones).
+
+    Args:
+        store: The warehouse.
+        contents: (content_hash, item_id, text), one row per content.
+        embedding: The model's settings.
+        model: Its fingerprint.
+        run_id: Stored beside the vectors.
+
+    Raises:
+        StoredDataError: A content has no vector in the end, or more than one; or see `embed_unseen`.
+    """
+    embedded, next_step = 0, "run ingest-catalog again: the feed brings the vectors"
+    if not embedding.supplied:
+        unseen = only_unseen(contents, store.read("item_embedding"), model)
+        embedded = embed_unseen(store, unseen, embedding, model, run_id)
+        next_step = "run embed-items again; if it stays, restore item_embedding from a backup"
+    return check_complete(contents, store.read("item_embedding"), model, next_step), embedded
 
 
 def to_active_contents(catalog: DataFrame) -> DataFrame:
@@ -65,7 +89,7 @@ def embed_unseen(store: Store, unseen: DataFrame, embedding: EmbeddingConfig, mo
     with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
         for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
             part = only_partitions(unseen, count, first, size)
-            store.append(to_rows(to_vectors(part, spec, done), model, run_id), "item_embedding")
+            catalog.append_vectors(store, to_vectors(part, spec, done), model, run_id)
     return total
 
 
@@ -122,18 +146,6 @@ def embedded(rows: Sequence[tuple[str, str, str]], spec: ModelSpec) -> pa.Array:
     use(device, threads=context.cpus())
     names = [f"item {item_id} (content {content_hash[:12]})" for content_hash, item_id, _ in rows]
     return to_lists(embedder(spec, device).embed([text for _, _, text in rows], names))
-
-
-def to_rows(vectors: DataFrame, model: str, run_id: str) -> DataFrame:
-    """Return the rows of item_embedding for (content_hash, embedding)."""
-    return vectors.select(
-        "content_hash",
-        F.lit(model).alias("model"),
-        F.size("embedding").alias("dim"),
-        "embedding",
-        F.lit(run_id).alias("run_id"),
-        F.current_timestamp().alias("embedded_at"),
-    )
 
 
 def check_complete(contents: DataFrame, embeddings: DataFrame, model: str, next_step: str) -> int:

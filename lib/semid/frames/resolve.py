@@ -40,13 +40,13 @@ def with_dedup_index(items: DataFrame, ledger: DataFrame) -> DataFrame:
     return known.select(*items.columns, index.alias("dedup_index"))
 
 
-def to_staged(items: DataFrame, run_id: str, codebook_version: int, run_date: date) -> DataFrame:
-    """Return the rows of `semantic_id_staged` of items with codes and dedup index."""
+def to_staged(items: DataFrame, run_id: str, run_date: date) -> DataFrame:
+    """Return the rows of `semantic_id_staged` of items with codebook version, codes and dedup index."""
     depths = F.sequence(F.lit(1), F.size("codes"))
     suffix = F.when(F.col("dedup_index") > 0, F.concat(F.lit("#"), F.col("dedup_index").cast("string")))
     return items.select(
         F.lit(run_id).alias("run_id"),
-        F.lit(codebook_version).cast("int").alias("codebook_version"),
+        "codebook_version",
         "item_id",
         F.concat(printed("codes"), F.coalesce(suffix, F.lit(""))).alias("semantic_id"),
         "codes",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from semid.quantize.base import Floats
+from semid.quantize.base import Codes, Floats
 
 
 def to_matrix(column: pa.ListArray) -> Floats:
@@ -22,6 +23,16 @@ def to_matrix(column: pa.ListArray) -> Floats:
     if column.null_count or len(np.unique(lengths)) != 1:
         raise ValueError(f"vectors of lengths {np.unique(lengths)[:5].tolist()}, {column.null_count} of them null")
     return np.asarray(flat, dtype=np.float32).reshape(len(column), -1)
+
+
+def to_codes(column: pa.ListArray, levels: int) -> Codes:
+    """Return a list<int> column as an (n, levels) array; a row that is null or of another length becomes all -1."""
+    usable = np.asarray(pc.equal(pc.list_value_length(column), levels).fill_null(False))
+    codes = np.full((len(column), levels), -1, np.int32)
+    if usable.any():
+        flat = column.filter(pa.array(usable)).flatten().to_numpy(zero_copy_only=False)
+        codes[usable] = flat.astype(np.int32).reshape(-1, levels)
+    return codes
 
 
 def to_lists(matrix: NDArray[np.generic]) -> pa.ListArray:

@@ -9,6 +9,7 @@ from typing import Any
 from semid.measure.drift import (
     LevelCounts,
     Profile,
+    gini,
     js_distance,
     perplexity,
     psi,
@@ -88,6 +89,10 @@ def _usage(profile: Profile, metrics: Mapping[str, Any], limits: Thresholds) -> 
             if reference is None and level.previous.sum() > 0:
                 reference, note = measure(level.previous), "reference: the previous release"
             yield _share_of(name, level, measure(level.state), (reference, note), limit)
+        before = gini(level.previous) if level.previous.sum() > 0 else None
+        note = "0 even, towards 1 concentrated; reference: the previous release"
+        # An index, not a rule: what it would catch, perplexity and used codes catch with a threshold of their own.
+        yield Check("table", "gini", gini(level.state), "info", level.level, before, note=note)
 
 
 def _share_of(
@@ -173,6 +178,9 @@ def _shift(level: LevelCounts, limits: PsiLimits) -> Iterator[Check]:
     excess = psi(level.arrivals, level.previous) - expected
     wanted = limits.min_rows_per_code * len(level.state)
     smaller = int(min(level.arrivals.sum(), level.previous.sum()))
+    whole = psi(level.state, level.previous) - psi_without_drift(level.state, level.previous)
+    # Old and new contents overlap, so that this hides what the arrivals show: 0.014 against 0.387 was measured.
+    yield Check("table", "psi", whole, "info", level.level, note="the whole table against the previous release")
     note = "PSI minus its no-drift expectation, the reference"
     if smaller < wanted:
         yield Check("arrivals", "psi", excess, "info", level.level, expected, note=_too_few(smaller, wanted))

@@ -59,6 +59,17 @@ def perplexity(counts: Counts) -> float:
     return float(np.exp(-(p * np.log(p)).sum()))
 
 
+def gini(counts: Counts) -> float:
+    """Return the Gini index of contents per code, unused codes included: 0 even, towards 1 concentrated.
+
+    sum_i (2 i - K - 1) n_i / (K sum n), counts n_i ascending, i from 1 to K. NaN without a single row.
+    """
+    total, size = int(counts.sum()), len(counts)
+    if total == 0:
+        return math.nan
+    return float((2 * np.arange(size) + 1 - size) @ np.sort(counts) / (size * total))
+
+
 def psi(a: Counts, b: Counts) -> float:
     """Return the population stability index sum((p - q) ln(p / q)), with half a count added to every code.
 

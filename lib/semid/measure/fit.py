@@ -6,14 +6,18 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from semid.config import CodebookConfig
 from semid.errors import ConfigError
+from semid.measure.churn import churn
 from semid.measure.codes import collision_rate, perplexity, used_codes
-from semid.quantize.base import Codebook, Floats, quantization_error
+from semid.measure.shift import described
+from semid.quantize.align import aligned, count_matrices
+from semid.quantize.base import Codebook, Codes, Floats, quantization_error
 from semid.quantize.codebook import to_bytes
 from semid.quantize.quantizers import quantizer
 
@@ -23,11 +27,30 @@ HELD_OUT = 0.1
 """Share of the sample that only measures: its error is what arrivals are compared with."""
 
 
-def fit(x: Floats, settings: CodebookConfig) -> tuple[dict[str, Any], bytes]:
+@dataclass(frozen=True, eq=False)
+class Predecessor:
+    """What a new codebook should stay close to.
+
+    Attributes:
+        codebook: The codebook to start from; None for a cold start.
+        sizes: Codes per level of the codebook that is active now.
+        codes: Codes (n, levels) that the training contents have under it; -1 where they have none.
+    """
+
+    codebook: Codebook | None
+    sizes: tuple[int, ...]
+    codes: Codes
+
+
+def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) -> tuple[dict[str, Any], bytes]:
     """Return (columns of the codebook's row, its bytes), fitted to the contents `x` (n, d), sorted by a key.
 
+    With a predecessor the codes are renamed after its codes (see `quantize.align`), level by level as far as both
+    have one.
+
     Raises:
-        ConfigError: There are fewer contents than codes, or `codebook.params` are not the kind's.
+        ConfigError: There are fewer contents than codes, or `codebook.params` are not the kind's, or the
+            predecessor cannot be started from.
     """
     if len(x) < max(settings.sizes):
         raise ConfigError(
@@ -40,10 +63,16 @@ def fit(x: Floats, settings: CodebookConfig) -> tuple[dict[str, Any], bytes]:
     started = time.monotonic()
     try:
         recipe = quantizer(settings.kind, settings.sizes, settings.params, _say)
-        codebook = recipe.fit(seen, rng)
+        codebook = recipe.fit(seen, rng, None if before is None else before.codebook)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook.params") from error
-    metrics = {**measured(codebook, seen, unseen), "fit_seconds": round(time.monotonic() - started, 1)}
+    codebook, followed = (codebook, {}) if before is None else _renamed(codebook, x, before)
+    metrics = {
+        **measured(codebook, seen, unseen),
+        **described(x),
+        **followed,
+        "fit_seconds": round(time.monotonic() - started, 1),
+    }
     row = {
         "kind": settings.kind,
         "levels": len(settings.sizes),
@@ -84,6 +113,16 @@ def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]
         metrics["error_heldout"] = float(held_out.mean())
         metrics["relative_error_heldout"] = float(held_out.mean()) / variance if variance else 0.0
     return metrics
+
+
+def _renamed(codebook: Codebook, x: Floats, before: Predecessor) -> tuple[Codebook, dict[str, Any]]:
+    known = (before.codes >= 0).all(axis=1)
+    old = before.codes[known]
+    counts = count_matrices(codebook.encode(x[known]), old, codebook.sizes, before.sizes)
+    renamed, _ = aligned(codebook, counts)
+    moved = [round(share, 6) for share in churn(old, renamed.encode(x[known]))] if known.any() else []
+    start = "cold" if before.codebook is None else "warm"
+    return renamed, {"start": start, "aligned_on": int(known.sum()), "churn_before_hysteresis": moved}
 
 
 def _split(x: Floats, largest: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

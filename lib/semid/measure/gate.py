@@ -72,15 +72,37 @@ class UsageLimits(Section):
         return self
 
 
+class ShiftLimits(_Rising):
+    """Limits of how far the arrivals' mean vector may lie off, as a share of the variance."""
+
+    min_rows: Rows
+
+
+class NormLimits(_Rising):
+    """Limits of the relative change of the vectors' mean length."""
+
+    min_rows: Rows
+
+
+class PromotionLimits(Section):
+    """Limits of what a new codebook version may move, as shares of the items with unchanged content."""
+
+    first: _Rising
+    full: _Rising
+
+
 class Thresholds(Section):
     """Every threshold of the gate; conf/thresholds.yaml says why each has its value."""
 
     quantization_error_ratio: ErrorRatioLimits
     psi: PsiLimits
+    centroid_shift: ShiftLimits
+    embedding_norm: NormLimits
     used_codes: UsageLimits
     perplexity: UsageLimits
     collision_rate: CollisionLimits
     largest_bucket: BucketLimits
+    promotion_churn: PromotionLimits
 
 
 def load_thresholds(file: str | None = None) -> Thresholds:
@@ -143,11 +165,12 @@ def refusal(run_id: str, checks: Iterable[Check]) -> GateBlocked:
     """Return the error of blocking checks: every one of them, and what to do next."""
     blocking = [check for check in checks if check.blocks]
     wrong = any(check.cohort.startswith("contract") or check.metric in RULES for check in blocking)
-    advice = (
-        "the staged rows or the tables are wrong: run `semid assign-ids` and `semid check-drift` again"
-        if wrong
-        else "look at the arrivals; if they are right, raise the threshold in the file of gate.thresholds"
-    )
+    moving = any(check.cohort.startswith("promotion") for check in blocking)
+    advice = "look at the arrivals; if they are right, raise the threshold in the file of gate.thresholds"
+    if moving:
+        advice = "semid retrain --shadow serves it beside the active version; semid promote moves the readers"
+    if wrong:
+        advice = "the staged rows or the tables are wrong: run `semid assign-ids` and `semid check-drift` again"
     return GateBlocked(
         f"{len(blocking)} check(s) of run {run_id} failed",
         where=f"table drift_report, run_id {run_id}",

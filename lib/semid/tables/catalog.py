@@ -46,7 +46,20 @@ def replace_quarantine(store: Store, rows: DataFrame, run_id: str, count: int) -
         store.replace_where(rows, "item_quarantine", f"run_id = '{run_id}'")
 
 
-def append_vectors(store: Store, rows: DataFrame, model: str, run_id: str) -> int:
+def append_vectors(store: Store, vectors: DataFrame, model: str, run_id: str) -> None:
+    """Append (content_hash, embedding) as the vectors of `model`, in one commit."""
+    rows = vectors.select(
+        "content_hash",
+        F.lit(model).alias("model"),
+        F.size("embedding").alias("dim"),
+        "embedding",
+        F.lit(run_id).alias("run_id"),
+        F.current_timestamp().alias("embedded_at"),
+    )
+    store.append(rows, "item_embedding")
+
+
+def append_supplied_vectors(store: Store, rows: DataFrame, model: str, run_id: str) -> int:
     """Append the supplied vectors whose content is not stored yet for `model`; return how many.
 
     Args:
@@ -58,17 +71,10 @@ def append_vectors(store: Store, rows: DataFrame, model: str, run_id: str) -> in
     stored = store.read("item_embedding").where(F.col("model") == model).select("content_hash")
     # Equal hashes mean equal text and vector, so that it does not matter which of the rows is kept.
     unseen = rows.select("content_hash", "embedding").join(stored, "content_hash", "left_anti")
-    unseen = unseen.dropDuplicates(["content_hash"]).select(
-        "content_hash",
-        F.lit(model).alias("model"),
-        F.size("embedding").alias("dim"),
-        "embedding",
-        F.lit(run_id).alias("run_id"),
-        F.current_timestamp().alias("embedded_at"),
-    )
+    unseen = unseen.dropDuplicates(["content_hash"])
     count = unseen.count()
     if count:
-        store.append(unseen, "item_embedding")
+        append_vectors(store, unseen, model, run_id)
     return count
 
 

@@ -1,62 +1,32 @@
-"""What the gate reads and writes: codebook versions to check, their metrics, and `drift_report`."""
+"""The gate's report: `drift_report`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pyspark.sql import functions as F
 
-from semid.errors import ConfigError, StoredDataError
 from semid.measure.gate import Check, is_number
-from semid.tables import releases, runs
-from semid.tables.staged import staged_rows
+from semid.tables import releases
 from semid.tables.store import Store
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What the gate compares with: a codebook's sizes and its own metrics, without its arrays."""
+def earlier_statuses(store: Store, run_id: str, nights: int) -> list[dict[tuple[str, str, int], str]]:
+    """Return the statuses of the checks of the newest nightly releases before run `run_id`, newest first.
 
-    sizes: tuple[int, ...]
-    metrics: Mapping[str, Any]
-
-
-def versions_to_check(store: Store, run_id: str) -> list[int]:
-    """Return the codebook versions a run staged rows for; the active one when it staged none.
-
-    Raises:
-        ConfigError: There is no such run.
+    Args:
+        store: The warehouse.
+        run_id: The run that is checked now.
+        nights: How many releases to go back.
     """
-    staged = staged_rows(store, run_id).select("codebook_version").distinct().collect()
-    if staged:
-        return sorted(int(row[0]) for row in staged)
-    if runs.find(store, run_id) is None:
-        raise ConfigError("no such run", where=f"--staged-run {run_id}", next_step="semid status shows the runs")
-    active = releases.current(store)
-    return [active.codebook_version] if active is not None and active.codebook_version is not None else []
-
-
-def trained(store: Store, version: int) -> Trained:
-    """Return sizes and metrics of codebook `version`.
-
-    Raises:
-        StoredDataError: There is not exactly one such codebook, or its metrics are no JSON object.
-    """
-    where = f"table codebook, version {version}"
-    found = store.read("codebook").where(F.col("codebook_version") == version)
-    rows = found.select("codebook_sizes", "metrics").collect()
-    if len(rows) != 1:
-        raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step="restore the table")
-    try:
-        metrics = json.loads(rows[0].metrics)
-    except ValueError as error:
-        raise StoredDataError(f"metrics are no JSON: {error}", where=where) from error
-    if not isinstance(metrics, dict):
-        raise StoredDataError("metrics are no JSON object", where=where)
-    return Trained(tuple(rows[0].codebook_sizes), metrics)
+    made = [r for r in releases.load(store).published if r.run_id != run_id and r.kind in ("bootstrap", "nightly")]
+    wanted = [release.run_id for release in reversed(made)][:nights]
+    if not wanted:
+        return []
+    rows = store.read("drift_report").where(F.col("run_id").isin(*wanted)).collect()
+    return [{(r.cohort, r.metric, r.level): r.status for r in rows if r.run_id == run} for run in wanted]
 
 
 def write_report(store: Store, run_id: str, checks: Sequence[Check]) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from semid.tables.contract import table
 
+KEY = ["codebook_version", "item_id"]
 
-def merge_actions(
-    staged: DataFrame, current: DataFrame, catalog: DataFrame, run_date: date, release_id: int
-) -> DataFrame:
+
+def only_open(ids: DataFrame, versions: Sequence[int]) -> DataFrame:
+    """Return the rows of these codebook versions that are valid now."""
+    return ids.where(F.col("codebook_version").isin(*versions) & F.col("valid_to").isNull())
+
+
+def merge_actions(staged: DataFrame, current: DataFrame, kept: DataFrame, run_date: date, release_id: int) -> DataFrame:
     """Return one row per thing the MERGE into `semantic_id` must do.
 
     An interval opened before the run date is closed and a new one inserted. One opened on the run date
@@ -20,9 +27,9 @@ def merge_actions(
     because an interval of length zero would be valid on no day.
 
     Args:
-        staged: Rows to publish; at most one per item.
-        current: The version's open intervals.
-        catalog: The active items.
+        staged: Rows to publish; at most one per codebook version and item.
+        current: The open intervals of every version that is served.
+        kept: (codebook_version, item_id) of the rows that are to stay open.
         run_date: The release's logical date.
         release_id: The release that opens the new intervals.
 
@@ -30,18 +37,18 @@ def merge_actions(
         The columns of `semantic_id` and `action`, `merge_item_id` (null for inserts), `run_date`.
     """
     day = F.lit(run_date).cast("date")
-    new = staged.drop("run_id").withColumns(
+    new = staged.withColumns(
         {
             "valid_from": day,
             "valid_to": F.lit(None).cast("date"),
             "release_id": F.lit(release_id).cast("long"),
         }
     )
-    opened = current.select("item_id", F.col("valid_from").alias("opened_on"))
-    known = new.join(opened, "item_id", "left")
+    opened = current.select(*KEY, F.col("valid_from").alias("opened_on"))
+    known = new.join(opened, KEY, "left")
     same_day = F.col("opened_on") == day
-    gone = current.join(catalog.select("item_id"), "item_id", "left_anti")
-    gone = gone.join(staged.select("item_id"), "item_id", "left_anti").withColumn("opened_on", F.col("valid_from"))
+    staying = kept.select(*KEY).unionByName(staged.select(*KEY))
+    gone = current.join(staying, KEY, "left_anti").withColumn("opened_on", F.col("valid_from"))
     parts = [
         _action(gone.where(same_day), "delete"),
         _action(gone.where(~same_day), "close"),
@@ -49,9 +56,7 @@ def merge_actions(
         _action(known.where(~same_day), "close"),
         _action(known.where(same_day.isNull() | ~same_day), "insert"),
     ]
-    actions = parts[0]
-    for part in parts[1:]:
-        actions = actions.unionByName(part)
+    actions = reduce(DataFrame.unionByName, parts)
     target = F.when(F.col("action") != "insert", F.col("item_id"))
     columns = table("semantic_id").columns
     return actions.select(*columns, "action", target.alias("merge_item_id"), day.alias("run_date"))
@@ -65,27 +70,52 @@ def changed_ids(feed: DataFrame, release_id: int) -> DataFrame:
         release_id: The release that made the commit.
 
     Returns:
-        One row per item whose open interval appeared, changed or went; an item whose content changed but
-        whose ID stayed counts as `content` with equal IDs.
+        One row per codebook version and item whose open interval appeared, changed or went; an item whose
+        content changed but whose ID stayed counts as `content` with equal IDs.
     """
     was_open = F.col("_change_type").isin("update_preimage", "delete") & F.col("valid_to").isNull()
     is_open = F.col("_change_type").isin("update_postimage", "insert") & F.col("valid_to").isNull()
     before, after = _side(feed.where(was_open), "old"), _side(feed.where(is_open), "new")
-    both = before.join(after, ["codebook_version", "item_id"], "full_outer")
+    both = before.join(after, KEY, "full_outer")
     both = both.where(~F.col("old_semantic_id").eqNullSafe(F.col("new_semantic_id")) | _content_changed())
+    version = F.col("codebook_version")
+    return _change_rows(both, release_id, version, version)
+
+
+def moved_ids(before: DataFrame, after: DataFrame, release_id: int, versions: tuple[int, int]) -> DataFrame:
+    """Return the `semantic_id_change` rows of a release that makes another codebook the active one.
+
+    Consumers move from one ID to the other by these rows, so there is one for every item, also for those whose
+    ID stayed the same (`kept`).
+
+    Args:
+        before: Open rows of the codebook that was active.
+        after: Open rows of the codebook that is active now.
+        release_id: The release.
+        versions: The two codebook versions.
+    """
+    both = _side(before, "old").drop("codebook_version").join(
+        _side(after, "new").drop("codebook_version"), "item_id", "full_outer"
+    )  # fmt: skip
+    both = both.withColumn("codebook_version", F.lit(versions[1]).cast("int"))
+    return _change_rows(both, release_id, F.lit(versions[0]).cast("int"), F.lit(versions[1]).cast("int"))
+
+
+def _change_rows(both: DataFrame, release_id: int, old_version: Column, new_version: Column) -> DataFrame:
+    old, new = F.col("old_semantic_id"), F.col("new_semantic_id")
     reason = (
-        F.when(F.col("old_semantic_id").isNull(), "added")
-        .when(F.col("new_semantic_id").isNull(), "removed")
+        F.when(old.isNull(), "added")
+        .when(new.isNull(), "removed")
         .when(_content_changed(), "content")
+        .when(old == new, "kept")
         .otherwise("codebook")
     )
-    version = F.col("codebook_version")
     return both.select(
         F.lit(release_id).cast("long").alias("release_id"),
         "codebook_version",
         "item_id",
-        F.when(F.col("old_semantic_id").isNotNull(), version).alias("from_version"),
-        F.when(F.col("new_semantic_id").isNotNull(), version).alias("to_version"),
+        F.when(old.isNotNull(), old_version).alias("from_version"),
+        F.when(new.isNotNull(), new_version).alias("to_version"),
         "old_semantic_id",
         "new_semantic_id",
         common_prefix("old_codes", "new_codes").alias("common_prefix"),

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 
-from pyspark.sql import functions as F
-
 from semid.tables.store import Store
 
 
@@ -28,30 +26,47 @@ class Release:
     created_at: datetime | None = None
 
 
-def current(store: Store) -> Release | None:
-    """Return the newest published release; None before the first one."""
-    published = store.read("release").where("status = 'published'")
-    rows = published.orderBy(F.desc("release_id")).limit(1).collect()
-    return _release(rows[0].asDict()) if rows else None
+@dataclass(frozen=True)
+class Releases:
+    """Every release there is, oldest first: one small row per night, so that one query answers every question."""
+
+    rows: tuple[Release, ...]
+
+    @property
+    def published(self) -> tuple[Release, ...]:
+        """The published ones."""
+        return tuple(row for row in self.rows if row.status == "published")
+
+    @property
+    def current(self) -> Release | None:
+        """The newest published release; None before the first one."""
+        return self.published[-1] if self.published else None
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next release."""
+        return self.rows[-1].release_id + 1 if self.rows else 1
+
+    def published_by(self, run_id: str) -> Release | None:
+        """Return the newest release that a run published; None when it published none."""
+        own = [row for row in self.published if row.run_id == run_id]
+        return own[-1] if own else None
+
+    def undone(self, release: Release) -> bool:
+        """Return whether a rollback was published after `release`: what it did may be done again."""
+        return any(row.kind == "rollback" and row.release_id > release.release_id for row in self.published)
+
+    def describe(self) -> str:
+        """Return what readers see now, in words for an error message."""
+        if self.current is None:
+            return "nothing is published yet"
+        return f"nothing was published; current release is {self.current.release_id} of {self.current.run_date}"
 
 
-def published_by(store: Store, run_id: str) -> Release | None:
-    """Return the newest release that a run published, if it did."""
-    made = store.read("release").where((F.col("run_id") == run_id) & (F.col("status") == "published"))
-    rows = made.orderBy(F.desc("release_id")).limit(1).collect()
-    return _release(rows[0].asDict()) if rows else None
-
-
-def rolled_back_since(store: Store, release_id: int) -> bool:
-    """Return whether a rollback was published after release `release_id`."""
-    later = store.read("release").where((F.col("release_id") > release_id) & (F.col("kind") == "rollback"))
-    return bool(later.limit(1).collect())
-
-
-def next_id(store: Store) -> int:
-    """Return the number of the next release."""
-    (row,) = store.read("release").agg(F.max("release_id")).collect()
-    return int(row[0] or 0) + 1
+def load(store: Store) -> Releases:
+    """Return the release table as it is now."""
+    rows = [_release(row.asDict()) for row in store.read("release").collect()]
+    return Releases(tuple(sorted(rows, key=lambda row: row.release_id)))
 
 
 def record(store: Store, release: Release) -> None:
@@ -60,17 +75,17 @@ def record(store: Store, release: Release) -> None:
     store.append_rows([asdict(stamped)], "release")
 
 
-def record_blocked(store: Store, run_id: str, run_date: date) -> None:
+def record_blocked(store: Store, run_id: str, run_date: date, kind: str = "nightly") -> None:
     """Append the row of a release that the gate refused; a repeated attempt adds none."""
-    attempts = store.read("release").where((F.col("run_id") == run_id) & (F.col("status") == "blocked"))
-    if not attempts.isEmpty():
+    history = load(store)
+    if any(row.run_id == run_id and row.status == "blocked" for row in history.rows):
         return
-    active = current(store)
+    active = history.current
     blocked = Release(
-        release_id=next_id(store),
+        release_id=history.next_id,
         run_id=run_id,
         run_date=run_date,
-        kind="nightly" if active else "bootstrap",
+        kind=kind if active else "bootstrap",
         status="blocked",
         codebook_version=active.codebook_version if active else None,
         serving_versions=active.serving_versions if active else (),
@@ -81,16 +96,9 @@ def record_blocked(store: Store, run_id: str, run_date: date) -> None:
     record(store, blocked)
 
 
-def describe(store: Store) -> str:
-    """Return what readers see now, in words for an error message."""
-    release = current(store)
-    if release is None:
-        return "nothing is published yet"
-    return f"nothing was published; current release is {release.release_id} of {release.run_date}"
-
-
 def _release(row: Mapping[str, object]) -> Release:
     values = dict(row)
     versions: Sequence[int] = values["serving_versions"] or ()  # type: ignore[assignment]
     values["serving_versions"] = tuple(versions)
+    values["table_versions"] = values["table_versions"] or {}
     return Release(**values)  # type: ignore[arg-type]

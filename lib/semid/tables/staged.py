@@ -5,12 +5,19 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semid.errors import StoredDataError
+from semid.errors import ConfigError, StoredDataError
+from semid.tables.intervals import KEY
 from semid.tables.store import Store
 
 
 def stage(store: Store, rows: DataFrame, arrivals: DataFrame, run_id: str) -> int:
     """Replace the run's staged rows by `rows` and return their number.
+
+    Args:
+        store: The warehouse.
+        rows: Rows of `semantic_id_staged` of this run.
+        arrivals: (codebook_version, item_id) that must get a row each.
+        run_id: The run.
 
     Raises:
         StoredDataError: An arrival got no row because its content has no vector; names how many and one of them.
@@ -20,7 +27,7 @@ def stage(store: Store, rows: DataFrame, arrivals: DataFrame, run_id: str) -> in
         store.replace_where(rows, "semantic_id_staged", f"run_id = '{run_id}'")
     written = staged_rows(store, run_id)
     if written.count() != expected:
-        lost = arrivals.join(written.select("item_id"), "item_id", "left_anti").agg(F.count("*"), F.min("item_id"))
+        lost = arrivals.join(written.select(*KEY), KEY, "left_anti").agg(F.count("*"), F.min("item_id"))
         (row,) = lost.collect()
         raise StoredDataError(
             f"{row[0]} of {expected} arrivals have no embedding under the codebook's model",
@@ -43,16 +50,21 @@ def staged_run(store: Store, asked: str | None, own: str) -> str:
         store: The warehouse.
         asked: The run named on the command line, if any.
         own: The run id of the step itself, which inside a nightly run is the staging run's.
+
+    Raises:
+        ConfigError: There is no run of the name asked for.
+        StoredDataError: Nothing was staged yet.
     """
-    if asked is not None:
-        return asked
-    runs = store.read("run").where("job IN ('assign_ids', 'nightly') AND NOT contains(run_id, '/')")
-    if own in {row[0] for row in runs.select("run_id").collect()}:
-        return own
-    newest = runs.where("status = 'done'").orderBy(F.desc("started_at")).limit(1).collect()
-    if not newest:
+    staging = F.col("job").isin("assign_ids", "nightly", "retrain") & ~F.contains("run_id", F.lit("/"))
+    rows = store.read("run").where(staging).select("run_id", "status", "started_at").collect()
+    if asked is not None and asked not in {row.run_id for row in rows}:
+        raise ConfigError("no such run", where=f"--staged-run {asked}", next_step="semid status shows the runs")
+    if asked is not None or own in {row.run_id for row in rows}:
+        return asked or own
+    done = [row for row in rows if row.status == "done"]
+    if not done:
         raise StoredDataError("no run has staged anything yet", where="table run", next_step="semid assign-ids")
-    return str(newest[0].run_id)
+    return str(max(done, key=lambda row: row.started_at).run_id)
 
 
 def quarantined_rows(store: Store, run_id: str) -> int:

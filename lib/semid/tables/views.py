@@ -91,9 +91,9 @@ def _spark_statements(warehouse: str, release: Release | None, versions: Mapping
 
 
 def _resolve(store: Store) -> tuple[Release | None, dict[str, int]]:
-    from semid.tables.releases import current
+    from semid.tables.releases import load
 
-    release = current(store)
+    release = load(store).current
     recorded = release.table_versions or {} if release else {}
     return release, {name: _same_rows(store, name, recorded[name]) for name in PINNED if name in recorded}
 

@@ -1,0 +1,15 @@
+"""The table `code_map`: old codes to new codes, one set of rows per pair of versions."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from semid.tables.store import Store
+
+
+def replace_code_map(store: Store, rows: DataFrame, old: int, new: int) -> None:
+    """Make `rows` the map from codebook version `old` to `new`, in one commit."""
+    versions = [F.lit(old).cast("int").alias("from_version"), F.lit(new).cast("int").alias("to_version")]
+    condition = f"from_version = {old:d} AND to_version = {new:d}"
+    store.replace_where(rows.select(*versions, "*"), "code_map", condition)

@@ -1,0 +1,139 @@
+"""A codebook's successor, from shadow to active: who is assigned under which version, and what readers see."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from semid.cli.job import run_job
+from semid.jobs import promote, retrain
+from semid.tables import releases
+from semid.tables.intervals import only_open
+from semid.tables.store import Store
+from tests import catalog
+from tests.nights import SETTINGS, Nights, semid_nightly
+
+DAY3, DAY4, DAY5 = "2026-01-07", "2026-01-08", "2026-01-09"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A warehouse that retrained in the shadow, ran a night, and promoted."""
+
+    store: Store
+    before: dict[str, str]
+    exit_codes: tuple[int, ...]
+    feed: list[dict[str, object]]
+
+
+def ids_of(store: Store, version: int, release: int | None = None) -> dict[str, str]:
+    """Return item -> open ID of a codebook version, now or as a release left it."""
+    at = None if release is None else recorded(store, release)["semantic_id"]
+    rows = only_open(store.read("semantic_id", at), [version]).select("item_id", "semantic_id").collect()
+    return {row.item_id: row.semantic_id for row in rows}
+
+
+def recorded(store: Store, release: int) -> dict[str, int]:
+    return next(row.table_versions for row in releases.load(store).rows if row.release_id == release)
+
+
+@pytest.fixture(scope="module")
+def story(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Shadow retrain (release 3), a night with two new and one edited item (4), promotion (5)."""
+    folder = tmp_path_factory.mktemp("retrain")
+    shutil.copytree(nights.warehouse, folder / "warehouse")
+    store = Store(nights.store.spark, str(folder / "warehouse"))
+    before = ids_of(store, 1)
+    flags = ["--warehouse", store.warehouse, *SETTINGS]
+    codes = [run_job(retrain.JOB, [*flags, "--run-date", DAY3, "--shadow"])]
+    rows = catalog.second_night(catalog.items())[:-2]
+    rows[0]["title"] = "something else altogether"
+    rows += [dict(row, item_id=f"m{number}") for number, row in enumerate(catalog.items(2, seed=5))]
+    feed = catalog.write_jsonl(rows, folder / "feed.jsonl")
+    codes.append(semid_nightly(folder / "warehouse", feed, DAY4))
+    codes.append(run_job(promote.JOB, ["--warehouse", store.warehouse, "--run-date", DAY5, "--version", "2"]))
+    return Story(store, before, tuple(codes), rows)
+
+
+def test_the_successor_goes_from_shadow_to_active_in_one_release_row_each(story: Story) -> None:
+    """Shadow: served, not active. A night keeps both current. Promotion moves the pointer and no row."""
+    assert story.exit_codes == (0, 0, 0)
+    shadow, night, moved = releases.load(story.store).published[-3:]
+    assert (shadow.kind, shadow.codebook_version, shadow.serving_versions) == ("retrain", 1, (1, 2))
+    assert (night.kind, night.codebook_version, night.serving_versions) == ("nightly", 1, (1, 2))
+    assert (moved.kind, moved.codebook_version, moved.serving_versions) == ("retrain", 2, (1, 2))
+    assert moved.table_versions["semantic_id"] == night.table_versions["semantic_id"]
+
+
+def test_a_shadow_leaves_the_active_ids_alone_and_covers_every_item(story: Story) -> None:
+    """After the shadow release version 1 is as before; version 2 has one ID per item, no ID twice."""
+    assert ids_of(story.store, 1, release=3) == story.before
+    new = ids_of(story.store, 2, release=3)
+    assert new.keys() == story.before.keys()
+    assert len(set(new.values())) == len(new)
+
+
+def test_a_night_gives_arrivals_an_id_under_every_served_version(story: Story) -> None:
+    """The items of the feed have one ID in each version; the others keep theirs in both."""
+    wanted = {row["item_id"] for row in story.feed}
+    arrived = {"m0", "m1", story.feed[0]["item_id"]}
+    for version in (1, 2):
+        before, after = ids_of(story.store, version, release=3), ids_of(story.store, version, release=4)
+        assert after.keys() == wanted
+        assert {item: after[item] for item in wanted - arrived} == {item: before[item] for item in wanted - arrived}
+
+
+def test_most_ids_survive_the_promotion_and_the_gate_reports_how_many(story: Story) -> None:
+    """Churn in drift_report equals a count by hand from the two versions' codes at the shadow release."""
+    old, new = (
+        {row.item_id: tuple(row.codes) for row in only_open(frame, [version]).collect()}
+        for version in (1, 2)
+        for frame in [story.store.read("semantic_id", recorded(story.store, 3)["semantic_id"])]
+    )
+    run_id = releases.load(story.store).rows[2].run_id
+    report = story.store.read("drift_report").where(f"run_id = '{run_id}' AND metric = 'churn'").collect()
+    by_hand = [sum(old[i][:depth] != new[i][:depth] for i in old) / len(old) for depth in (1, 2, 3)]
+    assert [row.value for row in sorted(report, key=lambda row: row.level)] == pytest.approx(by_hand)
+    assert {row.cohort for row in report} == {"promotion@v2"}
+    assert by_hand[2] < 0.5  # a cold refit moves nearly every ID of so small a catalog
+
+
+def test_promotion_tells_consumers_where_every_item_moved(story: Story) -> None:
+    """One change row per item with both IDs; `kept` exactly where the printed ID stayed."""
+    rows = story.store.read("semantic_id_change").where("release_id = 5").collect()
+    found = {row.item_id: (row.from_version, row.to_version, row.old_semantic_id, row.new_semantic_id) for row in rows}
+    old, new = ids_of(story.store, 1), ids_of(story.store, 2)
+    assert found == {item: (1, 2, old[item], new[item]) for item in new}
+    assert {row.item_id for row in rows if row.reason == "kept"} == {item for item in new if old[item] == new[item]}
+    assert {row.reason for row in rows} <= {"kept", "codebook"}
+
+
+def test_code_map_adds_up(story: Story) -> None:
+    """At each level the weights are the items of both versions, and each new code's shares add up to one."""
+    rows = story.store.read("code_map").collect()
+    by_level = {level: sum(row.weight for row in rows if row.level == level) for level in (1, 2, 3)}
+    assert by_level == dict.fromkeys((1, 2, 3), len(story.before))
+    for level, code in {(row.level, row.new_code) for row in rows}:
+        shares = [row.purity for row in rows if (row.level, row.new_code) == (level, code)]
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_the_successor_says_what_it_came_from(story: Story) -> None:
+    """Warm-started from version 1, aligned on every content it knew."""
+    row = story.store.read("codebook").where("codebook_version = 2").collect()[0]
+    metrics = json.loads(row.metrics)
+    assert (row.parent_version, metrics["start"]) == (1, "warm")
+    contents = story.store.read("semantic_id", recorded(story.store, 2)["semantic_id"]).where("valid_to IS NULL")
+    assert metrics["aligned_on"] == contents.select("content_hash").distinct().count()
+
+
+def test_a_retrain_before_the_first_night_is_refused(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Exit 2, with what to do first."""
+    assert run_job(retrain.JOB, ["--warehouse", str(tmp_path / "warehouse"), *SETTINGS, "--run-date", DAY3]) == 2
+    assert "there is no active codebook to follow" in capsys.readouterr().err
