@@ -1,4 +1,4 @@
-"""Train a successor of the active codebook: on a fresh sample, from its codebook where that fits, named after its codes.
+"""Train a successor of the active codebook: from that codebook where it fits, its codes named after the old ones.
 
 `retrain` goes on from here. Alone it registers a candidate that nobody is assigned with, to look at its numbers.
 

@@ -56,7 +56,7 @@ def test_status_for_monitors(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert state["current"]["items"] == 3
     assert [row["release_id"] for row in state["releases"]] == [5, 4, 3, 2, 1]
     assert state["releases"][0]["quarantined"] == 2
-    assert [(row["version"], row["active"]) for row in state["codebooks"]] == [(2, False), (1, True)]
+    assert [(row["version"], row["state"]) for row in state["codebooks"]] == [(2, "retired"), (1, "active")]
     assert state["codebooks"][1]["trained_on"] == 3
     assert state["check"]["verdict"] == "block"
     assert [row["metric"] for row in state["check"]["failing"]] == ["error_ratio"]

@@ -27,9 +27,15 @@ _CURRENT = """
 SELECT release_id, run_date, kind, verdict, codebook_version, run_id, created_at,
   (SELECT count(*) FROM semantic_id_current) AS items
 FROM published_release ORDER BY release_id DESC LIMIT 1"""
+# A candidate was trained and never published; a shadow has IDs that are kept current beside the active ones.
 _CODEBOOKS = f"""
-SELECT codebook_version, kind, codebook_sizes, model, parent_version, metrics, trained_on, created_at
-FROM codebook ORDER BY codebook_version DESC LIMIT {_SHOWN}"""
+SELECT c.codebook_version, kind, codebook_sizes, model, parent_version, metrics, trained_on, c.created_at,
+  CASE WHEN c.codebook_version = now.codebook_version THEN 'active'
+    WHEN list_contains(now.serving_versions, c.codebook_version) THEN 'shadow'
+    WHEN (SELECT bool_or(list_contains(r.serving_versions, c.codebook_version)) FROM published_release AS r)
+      THEN 'retired' ELSE 'candidate' END AS state
+FROM codebook AS c LEFT JOIN (SELECT * FROM published_release ORDER BY release_id DESC LIMIT 1) AS now ON true
+ORDER BY c.codebook_version DESC LIMIT {_SHOWN}"""
 # drift_report has no time of its own: a check is as old as its run, or as the release that it led to.
 _CHECKS = """
 SELECT run_id, cohort, metric, level, value, threshold_warn, threshold_block, status, note FROM drift_report
@@ -71,7 +77,7 @@ def overview(reader: Reader) -> dict[str, Any]:
         "current": current[0] if current else None,
         "writer": writer,
         "releases": [_flat(row, row.pop("counts")) for row in reader.mappings(_RELEASES)],
-        "codebooks": [_codebook(row, current) for row in reader.mappings(_CODEBOOKS)],
+        "codebooks": [_codebook(row) for row in reader.mappings(_CODEBOOKS)],
         "check": _check(reader.mappings(_CHECKS)),
         "runs": runs,
         "tables": {row["name"]: row["n"] for row in reader.mappings(f"{counts} ORDER BY 1")},
@@ -127,12 +133,11 @@ def _flat(release: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[
     return {**release, **{name: (counts or {}).get(name) for name in _COUNTS}}
 
 
-def _codebook(row: Mapping[str, Any], current: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _codebook(row: Mapping[str, Any]) -> dict[str, Any]:
     metrics, sample = _object(row["metrics"]), _object(row["trained_on"])
-    active = bool(current) and current[0]["codebook_version"] == row["codebook_version"]
     return {
         "version": row["codebook_version"],
-        "active": active,
+        "state": row["state"],
         "kind": row["kind"],
         "sizes": row["codebook_sizes"],
         "model": row["model"],
