@@ -114,12 +114,17 @@ def test_churn_and_examples_are_counted_right(nights: Nights, written: Path) -> 
     (examples,) = [rows for caption, rows in shown.tables.items() if "moved furthest" in caption]
     titles = {row["item_id"]: row["title"] for row in rows(nights.warehouse, "item_catalog")}
     assert len(examples) - 1 == min(sum(moved), 10)
+    moved_items = {old["item_id"]: _equal(old, new) for old, new in both if old["semantic_id"] != new["semantic_id"]}
+    assert [int(example[4]) for example in examples[1:]] == sorted(moved_items.values())[:10]
     for item, title, old, new, equal, why in examples[1:]:
         assert (old, new) == (before[item]["semantic_id"], after[item]["semantic_id"])
-        assert old != new
-        assert (title, why) == (titles[item], "its text was edited")
-        pairs = zip(before[item]["codes"], after[item]["codes"], strict=True)
-        assert int(equal) == next(i for i, (a, b) in enumerate([*pairs, (0, 1)]) if a != b)
+        assert (title, why, int(equal)) == (titles[item], "its text was edited", moved_items[item])
+
+
+def _equal(old: dict[str, Any], new: dict[str, Any]) -> int:
+    """Return the number of equal leading codes."""
+    pairs = [*zip(old["codes"], new["codes"], strict=True), (0, 1)]
+    return next(i for i, (a, b) in enumerate(pairs) if a != b)
 
 
 def test_the_checks_are_those_of_the_run(nights: Nights, written: Path) -> None:
