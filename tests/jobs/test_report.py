@@ -241,6 +241,33 @@ def test_hostile_items_stay_text(copy: Path, tmp_path: Path) -> None:
     assert shown.tables["Churn by depth"][3] == ["depth 3", "1", "100 %", "0", "0 %"]
 
 
+def test_a_new_codebook_is_compared_with_the_one_before(copy: Path, tmp_path: Path) -> None:
+    """Moved by the codebook, kept, and edited items; a version that is only served beside it does not count."""
+    moves = [
+        (2, "a", "5-1-2", "5-1-7", 2, "codebook"),
+        (2, "c", "7-4-4", "7-4-4", 3, "kept"),
+        (2, "d", "12-0-9", "3-0-9", 0, "content"),
+        (1, "d", "12-0-9", "12-1-1", 1, "content"),
+    ]
+    names = ("codebook_version", "item_id", "old_semantic_id", "new_semantic_id", "common_prefix", "reason")
+    changes = [
+        dict(zip(names, move, strict=True)) | {"release_id": 6, "from_version": 1, "to_version": 2} for move in moves
+    ]
+    append(copy, "semantic_id_change", changes)
+    counts = {"added": 0, "changed": 2, "removed": 0, "unchanged": 1, "items": 3, "quarantined": 0}
+    append(copy, "release", [warehouse.release_row(6, "retrain", 2, counts=counts)])
+    assert report.main(["--warehouse", str(copy), "--out", str(tmp_path)]) == 0
+    shown = page(tmp_path, "release-6.html")
+    assert shown.tables["Churn by depth"][1:] == [
+        ["depth 1", "1", "100 %", "0", "0 %"],
+        ["depth 2", "1", "100 %", "0", "0 %"],
+        ["depth 3", "1", "100 %", "1", "50 %"],
+        ["whole ID", "1", "100 %", "1", "50 %"],
+    ]
+    (examples,) = [rows for caption, rows in shown.tables.items() if "moved furthest" in caption]
+    assert [(row[0], row[5]) for row in examples[1:]] == [("d", "its text was edited"), ("a", "the codebook changed")]
+
+
 def test_a_replaced_release_says_so(copy: Path, tmp_path: Path) -> None:
     """Two releases on one day share its rows: the page of the earlier one does not pretend to know its own."""
     append(copy, "release", [warehouse.release_row(6, "nightly", 1, run_date=warehouse.day(5))])
