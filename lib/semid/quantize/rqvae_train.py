@@ -27,7 +27,7 @@ from semid.quantize.rkmeans import RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
 from semid.quantize.rqvae_module import repeatable
 from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
-from semid.quantize.rqvae_warm import anchored_step
+from semid.quantize.rqvae_warm import anchored_step, recentred
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,10 @@ class RqvaeQuantizer:
                 start = initial_codebook(x[~out], self.sizes, self.params, rng)
                 passes = Passes(start, x[~out], self.params, self.params.epochs, rng)
                 return best_checkpoint(start, passes, nearest_step(passes), x[out], self.progress)
-            start = self._checked(warm_start, x.shape[1])
+            old = self._checked(warm_start, x.shape[1])
+            start = recentred(old, x[~out], rng)
             passes = Passes(start, x[~out], self.params, self.params.warm_epochs, rng)
-            return best_checkpoint(start, passes, anchored_step(passes, start), x[out], self.progress)
+            return best_checkpoint(start, passes, anchored_step(passes, old), x[out], self.progress)
 
     def _checked(self, warm_start: Codebook, dim: int) -> RqvaeCodebook:
         """Return `warm_start` if it has this quantizer's kind, sizes and widths, else raise ValueError."""

@@ -1,26 +1,48 @@
-"""Warm start of an RQ-VAE (torch): a few passes over old and new rows, anchored to the codes that rows have.
+"""Warm start of an RQ-VAE (torch): one pass of k-means, then passes anchored to the codes that rows have.
 
 Each row's loss is (1 - anchor) times that of the codes nearest to it plus `anchor` times that of its old codes (those
-that the old codebook gives it), so that networks and centroids learn to serve the IDs that are out there. TODO numbers
+that the old codebook gives it), so that networks and centroids learn to serve the IDs that are out there. 3,400
+Beauty contents grown by a fifth, 3 x 64 codes, 20 passes, then hysteresis of 0.1: IDs moved at depth 1 and 3, error
+against a cold refit on all rows and on rows that neither saw:
+
+    anchor 0    .018 .141  -1.9 %  +.6 %
+    anchor 0.5  .004 .015  -2.9 %  +.5 %
+    anchor 1    .000 .001  -3.4 %  +1.3 %
+
+Pulls of latents or centroids to their old places, and of latents to old codes in every pass, did worse.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from semid.quantize.base import Floats
+from semid.quantize.rkmeans import RkmeansCodebook, RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
 from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
 
 
-def anchored_step(passes: Passes, start: RqvaeCodebook) -> Step:
-    """Return the step of a warm start: losses anchored to the codes that `start` gives the rows.
+def recentred(codebook: RqvaeCodebook, x: Floats, rng: np.random.Generator) -> RqvaeCodebook:
+    """Return `codebook` with its centroids one pass of residual k-means further, on the latents of `x` (n, d).
+
+    Without it the first checkpoint is the old codebook, and passes that help new rows more than they cost held-out
+    ones are thrown away: Tate, +5 %, two of two seeds came back unchanged, new items 27 % above a cold refit.
+    """
+    latents, before = codebook.encoder(x), RkmeansCodebook(codebook.centroids)
+    return replace(codebook, centroids=RkmeansQuantizer(codebook.sizes).fit(latents, rng, before).centroids)
+
+
+def anchored_step(passes: Passes, old_codebook: RqvaeCodebook) -> Step:
+    """Return the step of a warm start: losses anchored to the codes that `old_codebook` gives the rows.
 
     A code counts as used, and stays where it is, while a row has it as its nearest or as its old code.
     """
-    old = torch.from_numpy(start.encode(passes.x.numpy()).astype(np.int64))
+    old = torch.from_numpy(old_codebook.encode(passes.x.numpy()).astype(np.int64))
 
     def step(rows: Tensor) -> tuple[Tensor, Tensor]:
         return anchored(passes.module, passes.x[rows], old[rows], passes.params)
