@@ -40,7 +40,7 @@ def main(ctx: Context) -> StepResult:
     tables = ("item_catalog", "item_embedding", "semantic_id", "semantic_id_change")
     inputs = Inputs(*(store.read(name) for name in tables))
     parts = [
-        assign(inputs, registry.load(store, version), incumbents_of(inputs, found, version, ctx.config.retrain))
+        assign(inputs, registry.load(store, version), incumbents_of(inputs, found, version))
         for version in found.versions
     ]
     rows = to_staged(reduce(DataFrame.unionByName, [part.rows for part in parts]), ctx.run_id, ctx.run_date)

@@ -15,7 +15,7 @@ from semid.frames.audit import Audit
 from semid.measure.gate import decide, load_thresholds, refusal
 from semid.tables import registry
 from semid.tables.drift import write_report
-from semid.tables.staged import staged_rows, staged_run
+from semid.tables.staged import count_staged, staged_run
 from semid.text.model import fingerprint_of
 
 
@@ -31,13 +31,14 @@ def main(ctx: Context) -> StepResult:
     thresholds = load_thresholds(ctx.config.gate.thresholds)
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
     found = registry.serving(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    rows = count_staged(ctx.store, run_id, found.versions)
     checks = Audit(ctx.store, run_id, found, thresholds, getattr(ctx.flags, "shadow", False)).checks()
     write_report(ctx.store, run_id, checks)
     verdict = decide(checks)
     if verdict.status == "block":
         raise refusal(run_id, checks)
     metrics = {"verdict": verdict.status, "reasons": list(verdict.reasons)}
-    return StepResult(staged_rows(ctx.store, run_id).count(), len(checks), metrics)
+    return StepResult(rows, len(checks), metrics)
 
 
 JOB = Job("check_drift", arg_parser, main, reads=("semantic_id_staged", "codebook"))

@@ -23,8 +23,8 @@ POINTS = [
     ("after", "semid.jobs.train_codebook:main"),
     ("after", "semid.jobs.assign_ids:main"),
     ("after", "semid.jobs.check_drift:main"),
-    ("before", "semid.tables.publish:changed_ids"),
-    ("before", "semid.tables.publish:_announce"),
+    ("before", "semid.tables.commit:changed_ids"),
+    ("before", "semid.tables.commit:_announce"),
     ("after", "semid.jobs.publish_ids:main"),
 ]
 

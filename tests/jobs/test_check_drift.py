@@ -17,15 +17,19 @@ from semid.cli.job import run_job
 from semid.frames import audit
 from semid.jobs import check_drift
 from semid.measure.drift import LevelCounts, Profile
+from semid.quantize.codebook import sha256, to_bytes
+from semid.quantize.rkmeans import RkmeansCodebook
 from semid.tables import runs
 from semid.tables.store import Store
 from tests import staged as tiny
 
 METRICS = {"used_codes": [4, 4], "perplexity": [3.5, 3.6], "error_heldout": 0.3, "error_train": 0.28}
 METRICS |= {"mean_vector": [0.5, 0.5], "mean_norm": 1.0, "variance": 0.5}
+CROSS = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float32)
+ARTIFACT = to_bytes(RkmeansCodebook((10 * CROSS, CROSS)))
 CODEBOOK = {
     "codebook_version": 1, "kind": "rkmeans", "levels": 2, "codebook_sizes": list(tiny.SIZES), "model": "m#1",
-    "artifact": bytearray(b"x"), "artifact_sha256": "", "fingerprint": "", "params": "{}", "metrics": json.dumps(METRICS),
+    "artifact": bytearray(ARTIFACT), "artifact_sha256": sha256(ARTIFACT), "fingerprint": "", "params": "{}", "metrics": json.dumps(METRICS),
     "seed": 1, "trained_on": "{}", "run_id": "r", "created_at": datetime(2026, 1, 1, tzinfo=UTC),
 }  # fmt: skip
 RELEASE = {
@@ -33,6 +37,18 @@ RELEASE = {
     "codebook_version": 1, "serving_versions": [1], "table_versions": {}, "counts": {}, "verdict": "pass",
     "created_at": datetime(2026, 1, 1, tzinfo=UTC),
 }  # fmt: skip
+
+
+def vectors() -> list[dict[str, Any]]:
+    """A vector for each content, which the codebook gives the codes that the tables have."""
+    codes = {row["content_hash"]: row["codes"] for row in [*tiny.CURRENT, *tiny.STAGED]}
+    return [
+        {
+            "content_hash": content, "model": "m#1", "dim": 2, "embedding": (10 * CROSS[a] + CROSS[b]).tolist(),
+            "run_id": "r", "embedded_at": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        for content, (a, b) in codes.items()
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +61,7 @@ def second_night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) 
     store.append_rows(tiny.CURRENT, "semantic_id")
     store.append_rows(tiny.CATALOG, "item_catalog")
     store.append_rows(tiny.STAGED, "semantic_id_staged")
+    store.append_rows(vectors(), "item_embedding")
     done = {"status": "done", "ended_at": datetime.now(UTC)}
     store.append_rows([runs.opening("r", "assign_ids", tiny.DAY) | done], "run")
     return Path(store.warehouse)
@@ -73,7 +90,7 @@ def test_a_sound_run_passes_and_is_reported_once(warehouse: Store) -> None:
     assert check(warehouse) == 0
     first = report(warehouse)
     assert {row.status for row in first} == {"pass", "info"}
-    assert {row.cohort for row in first} == {"arrivals", "contract", "table"}
+    assert {row.cohort for row in first} == {"arrivals", "contract", "history", "table"}
     assert check(warehouse, "--staged-run", "r", "--run-id", "again") == 0
     assert report(warehouse) == first
     assert len({(row.cohort, row.metric, row.level) for row in first}) == len(first)
@@ -90,9 +107,9 @@ def test_a_broken_run_is_blocked_and_nothing_is_published(warehouse: Store, caps
     assert check(warehouse) == 4
     message = capsys.readouterr().err
     blocked = {row.metric: row for row in report(warehouse) if row.status == "block"}
-    expected = {"churn_unchanged_content", "id_unique", "id_given_once", "inactive_item_has_none", "row_count"}
-    assert set(blocked) == expected
-    assert all(f"{name} = 1, blocks at 1" in message for name in expected)
+    rules = {"churn_unchanged_content", "id_unique", "id_given_once", "inactive_item_has_none", "row_count"}
+    assert set(blocked) == {*rules, "contents_without_vector"}
+    assert all(f"{name} = 1, blocks at 1" in message for name in rules)
     assert "next:" in message
     assert "current release is 1" in message
     assert published(warehouse) == before
@@ -115,7 +132,7 @@ def test_several_codebook_versions_are_checked_each(warehouse: Store) -> None:
     warehouse.append_rows([tiny.staged_row("c", [2, 3], codebook_version=2)], "semantic_id_staged")
     assert check(warehouse) == 4
     rows = report(warehouse)
-    assert {row.cohort for row in rows if row.status == "block"} == {"contract@v2", "table@v2"}
+    assert {row.cohort for row in rows if row.status == "block"} == {"contract@v2", "promotion@v2", "table@v2"}
     assert {row.value for row in rows if (row.cohort, row.metric) == ("contract@v2", "active_item_has_id")} == {4}
     assert len({(row.cohort, row.metric, row.level) for row in rows}) == len(rows)
 
@@ -128,8 +145,8 @@ def test_a_gate_that_breaks_blocks(warehouse: Store, monkeypatch: pytest.MonkeyP
     """When the checks themselves raise, the release stops with exit 4 and a row that says why."""
     monkeypatch.setattr(audit, "profile", broken)
     assert check(warehouse) == 4
-    (row,) = report(warehouse)
-    assert (row.status, row.value, row.metric) == ("block", None, "evidence")
+    (row,) = [row for row in report(warehouse) if row.status == "block"]
+    assert (row.value, row.metric) == (None, "evidence")
     assert "counting failed" in row.note
 
 
@@ -179,3 +196,15 @@ def test_thresholds_of_the_configuration_are_used(
     (row,) = [row for row in report(warehouse) if row.metric == "quantization_error_ratio"]
     assert (row.status, row.threshold_warn, row.reference) == ("warn", 1.1, 0.3)
     assert row.value == pytest.approx(0.34 / 0.3)
+
+
+def test_a_codebook_that_gives_published_contents_other_codes_blocks(warehouse: Store) -> None:
+    """Rows of the first level swapped, with a right checksum: no statistic moves, but published codes come out else."""
+    swapped = to_bytes(RkmeansCodebook((10 * CROSS[[1, 0, 2, 3]], CROSS)))
+    row = warehouse.frame([CODEBOOK | {"artifact": bytearray(swapped), "artifact_sha256": sha256(swapped)}], "codebook")
+    row.write.format("delta").mode("overwrite").save(f"{warehouse.warehouse}/other")
+    shutil.rmtree(f"{warehouse.warehouse}/codebook")
+    shutil.move(f"{warehouse.warehouse}/other", f"{warehouse.warehouse}/codebook")
+    assert check(warehouse) == 4
+    (found,) = [row for row in report(warehouse) if row.status == "block"]
+    assert (found.metric, found.value, found.reference) == ("unreproduced_codes", 1, 3)

@@ -16,7 +16,6 @@ from semid.config import load_config
 from semid.errors import EnvironmentFault, StoredDataError
 from semid.frames import embed
 from semid.jobs.embed_items import main
-from semid.tables.contract import table
 from semid.tables.store import Store
 from semid.text.model import fingerprint_of
 from tests import tiny_model
@@ -30,10 +29,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def warehouse(spark: SparkSession, folder: Path) -> Store:
-    """A warehouse with the two tables that the job knows."""
+    """An empty warehouse."""
     store = Store(spark, str(folder))
-    for name in ("item_catalog", "item_embedding"):
-        spark.sql(table(name).create_at(store.path(name)))
+    store.create_tables()
     return store
 
 

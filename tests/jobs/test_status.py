@@ -37,7 +37,7 @@ def test_status_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         ["4", "2026-01-04", "nightly", "blocked", "block"],
         ["5", "2026-01-05", "rollback", "published", "warn", "1"],
-        ["1", "true", "rkmeans", "[16, 16, 16]", "minilm#0123", "0.125", "[15.5, 14.0, 12.25]"],
+        ["1", "active", "rkmeans", "[16, 16, 16]", "minilm#0123", "0.125", "[15.5, 14.0, 12.25]"],
         ["LAST CHECK: block, 2 checks of run nightly-4"],
         ["arrivals", "error_ratio", "1.5", "1.15", "1.3", "block", "arrivals fit worse"],
         ["nightly-6", "nightly", "2026-01-06", "killed"],

@@ -29,12 +29,14 @@ SELECT release_id, run_date, kind, verdict, codebook_version, run_id, created_at
 FROM published_release ORDER BY release_id DESC LIMIT 1"""
 # A candidate was trained and never published; a shadow has IDs that are kept current beside the active ones.
 _CODEBOOKS = f"""
-SELECT c.codebook_version, kind, codebook_sizes, model, parent_version, metrics, trained_on, c.created_at,
+SELECT c.*,
   CASE WHEN c.codebook_version = now.codebook_version THEN 'active'
     WHEN list_contains(now.serving_versions, c.codebook_version) THEN 'shadow'
     WHEN (SELECT bool_or(list_contains(r.serving_versions, c.codebook_version)) FROM published_release AS r)
       THEN 'retired' ELSE 'candidate' END AS state
-FROM codebook AS c LEFT JOIN (SELECT * FROM published_release ORDER BY release_id DESC LIMIT 1) AS now ON true
+FROM (SELECT codebook_version, kind, codebook_sizes, model, parent_version, metrics, trained_on, created_at
+  FROM codebook) AS c
+LEFT JOIN (SELECT * FROM published_release ORDER BY release_id DESC LIMIT 1) AS now ON true
 ORDER BY c.codebook_version DESC LIMIT {_SHOWN}"""
 # drift_report has no time of its own: a check is as old as its run, or as the release that it led to.
 _CHECKS = """

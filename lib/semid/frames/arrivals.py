@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from semid.frames.assign import only_contents_of
 from semid.frames.vectors import to_matrix
 from semid.measure.shift import VectorSums
 
-_SUMS = "rows bigint, total array<double>, norms double"
+_SUMS = "missing bigint, rows bigint, total array<double>, norms double"
 
 
 def sum_vectors(staged: DataFrame, embeddings: DataFrame, model: str) -> VectorSums:
@@ -25,15 +25,19 @@ def sum_vectors(staged: DataFrame, embeddings: DataFrame, model: str) -> VectorS
         embeddings: item_embedding.
         model: The version's embedding model.
     """
-    parts = only_contents_of(embeddings, staged, model).select("embedding").mapInArrow(_added, _SUMS).collect()
-    total = np.array([part.total for part in parts], np.float64).sum(axis=0)
-    return VectorSums(sum(part.rows for part in parts), total, sum(part.norms for part in parts))
+    vectors = embeddings.where(F.col("model") == model).select("content_hash", "embedding")
+    contents = staged.select("content_hash").distinct().join(vectors, "content_hash", "left")
+    parts = contents.select("embedding").mapInArrow(_added, _SUMS).collect()
+    missing, rows, norms = (sum(part[name] for part in parts) for name in ("missing", "rows", "norms"))
+    total = np.array([part.total for part in parts if part.rows], np.float64).sum(axis=0)
+    return VectorSums(missing, rows, total, norms)
 
 
 def _added(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        if batch.num_rows:
-            x = to_matrix(batch.column("embedding")).astype(np.float64)
-            norms = float(np.sqrt(np.einsum("ij,ij->i", x, x)).sum())
-            columns = [pa.array([len(x)]), pa.array([x.sum(axis=0)], pa.list_(pa.float64())), pa.array([norms])]
-            yield pa.RecordBatch.from_arrays(columns, names=["rows", "total", "norms"])
+        vectors = batch.column("embedding").drop_null()
+        x = to_matrix(vectors).astype(np.float64)
+        norms = float(np.sqrt(np.einsum("ij,ij->i", x, x)).sum())
+        total = pa.array([x.sum(axis=0)], pa.list_(pa.float64()))
+        columns = [pa.array([batch.num_rows - len(x)]), pa.array([len(x)]), total, pa.array([norms])]
+        yield pa.RecordBatch.from_arrays(columns, names=["missing", "rows", "total", "norms"])

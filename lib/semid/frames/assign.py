@@ -10,7 +10,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semid.config import RetrainConfig
 from semid.frames.resolve import to_ledger, with_dedup_index
 from semid.frames.vectors import to_codes, to_lists, to_matrix
 from semid.quantize.base import Codebook, Codes, Floats, quantization_error
@@ -33,19 +32,6 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Incumbents:
-    """The codes that a newly trained codebook should leave where they are.
-
-    Attributes:
-        version: Codebook version they were given under.
-        tolerance: How much worse than the best ones they may be, see `hysteresis.keep_codes`.
-    """
-
-    version: int
-    tolerance: float
-
-
-@dataclass(frozen=True)
 class Assigned:
     """What one version gives tonight.
 
@@ -60,7 +46,7 @@ class Assigned:
     coded: DataFrame
 
 
-def assign(inputs: Inputs, stored: StoredCodebook, incumbents: Incumbents | None) -> Assigned:
+def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> Assigned:
     """Return the IDs-to-be of the items without a current ID under a codebook version.
 
     Under a retrained codebook items first get back what they had: their codes where these are good enough, then,
@@ -70,7 +56,8 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: Incumbents | None
     Args:
         inputs: The tables.
         stored: The version.
-        incumbents: For the first assignment under a retrained codebook; None otherwise.
+        incumbents: At the first assignment under a retrained codebook the version whose codes it should leave
+            where they are, as far as its tolerance goes; None otherwise.
     """
     arrivals = only_arrivals(inputs.catalog, only_open(inputs.ids, [stored.version]))
     known = to_given_codes(inputs.ids, stored.version)
@@ -79,22 +66,22 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: Incumbents | None
     if incumbents is None:
         coded = to_coded_contents(contents, stored.artifact)
     else:
-        old = to_given_codes(only_open(inputs.ids, [incumbents.version]), incumbents.version)
-        coded = to_kept_contents(contents, old, stored.artifact, incumbents.tolerance)
+        old = to_given_codes(only_open(inputs.ids, [incumbents]), incumbents)
+        coded = to_kept_contents(contents, old, stored)
     # Numbering looks at the codes twice; encoding them twice would double the night's work.
     coded = coded.unionByName(known.join(arrivals, "content_hash", "left_semi")).persist()
-    ledger = to_ledger(inputs.changes, incumbents.version if incumbents else stored.version)
+    ledger = to_ledger(inputs.changes, stored.version if incumbents is None else incumbents)
     numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
     version = F.lit(stored.version).cast("int").alias("codebook_version")
     return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), coded)
 
 
-def incumbents_of(inputs: Inputs, found: Serving, version: int, settings: RetrainConfig) -> Incumbents | None:
-    """Return what `version` should leave in place: the active IDs, when it has never given one itself."""
+def incumbents_of(inputs: Inputs, found: Serving, version: int) -> int | None:
+    """Return the version whose IDs `version` should leave in place: the active one, when it has given none itself."""
     if version != found.candidate or found.active is None:
         return None
     given = inputs.ids.where(F.col("codebook_version") == version)
-    return Incumbents(found.active, settings.tolerance) if given.isEmpty() else None
+    return found.active if given.isEmpty() else None
 
 
 def only_arrivals(catalog: DataFrame, current: DataFrame) -> DataFrame:
@@ -137,16 +124,15 @@ def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
     return embeddings.select("content_hash", "embedding").mapInArrow(encode, _CODED)
 
 
-def to_kept_contents(embeddings: DataFrame, old: DataFrame, artifact: bytes, tolerance: float) -> DataFrame:
+def to_kept_contents(embeddings: DataFrame, old: DataFrame, stored: StoredCodebook) -> DataFrame:
     """Return (content_hash, codes, quantization_error), keeping old codes that are good enough.
 
     Args:
         embeddings: (content_hash, embedding), one row per content.
         old: (content_hash, codes) under the codebook before.
-        artifact: The new codebook's bytes.
-        tolerance: See `hysteresis.keep_codes`.
+        stored: The new codebook.
     """
-    shared = embeddings.sparkSession.sparkContext.broadcast(artifact)
+    shared, tolerance = embeddings.sparkSession.sparkContext.broadcast(stored.artifact), stored.tolerance
 
     def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         codebook = _codebook(shared.value)

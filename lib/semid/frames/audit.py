@@ -14,11 +14,13 @@ from semid.frames.arrivals import sum_vectors
 from semid.frames.expectations import declared, facts_frame, judge
 from semid.frames.profile import profile
 from semid.frames.promotion import to_prefix_counts
-from semid.measure.checks import compare
+from semid.frames.reproduce import count_unreproduced
+from semid.measure.checks import compare, reproduced
 from semid.measure.gate import Check, Thresholds
 from semid.measure.promotion import compare_versions
 from semid.measure.shift import compare_vectors
 from semid.measure.streak import NIGHTS, streaks
+from semid.tables import registry
 from semid.tables.drift import earlier_statuses
 from semid.tables.intervals import only_open
 from semid.tables.registry import Card, Serving
@@ -97,7 +99,15 @@ class Audit:
         on_facts = judge(facts_frame(counted.facts, staged), contracts)
         metrics, limits = card.json_of("metrics"), self.thresholds
         shifted = compare_vectors(vectors, metrics, limits.centroid_shift, limits.embedding_norm)
-        return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *moved]
+        again = self._reproduced(version, only_open(ids, [version]), counted.facts["current_items"])
+        return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *moved, *again]
+
+    def _reproduced(self, version: int, current: DataFrame, items: float | None) -> list[Check]:
+        if not items:
+            return []
+        stored = registry.load(self.store, version)
+        looked, other = count_unreproduced(current, self.store.read("item_embedding"), stored, int(items))
+        return [reproduced(looked, other)]
 
     def _promotion(self, card: Card, staged: DataFrame, ids: DataFrame) -> list[Check]:
         if card.codebook_version != self.serving.candidate or self.serving.active is None:

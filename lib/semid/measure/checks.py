@@ -49,6 +49,18 @@ def compare(profile: Profile, metrics: Mapping[str, Any], limits: Thresholds) ->
     ]
 
 
+def reproduced(looked: int, other: int) -> Check:
+    """Return the check of published contents that the codebook would give other codes today.
+
+    Args:
+        looked: Contents whose codes were computed again; none of them is missing evidence.
+        other: Those among them with other codes: the codebook or the vectors are not those of before.
+    """
+    note = "sampled contents that the codebook gives other codes than the published ones"
+    value = float(other) if looked else None
+    return Check("table", "unreproduced_codes", value, rising(value, None, 1), 0, looked, None, 1, note)
+
+
 def _evidence(facts: Mapping[str, float | None]) -> Iterator[Check]:
     for name, value in facts.items():
         # Without arrivals their error has no mean; with some, the error ratio asks for it.

@@ -15,7 +15,7 @@ from semid.errors import GateBlocked
 Status = Literal["pass", "warn", "block", "info"]
 Positive = Annotated[float, Field(gt=0.0)]
 Rows = Annotated[int, Field(ge=1)]
-RULES = ("uncovered_items", "churn_unchanged_content")
+RULES = ("uncovered_items", "churn_unchanged_content", "unreproduced_codes")
 """Metrics that are rules of the tables, not drift: they have no threshold to choose."""
 
 

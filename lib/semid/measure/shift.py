@@ -19,11 +19,13 @@ class VectorSums:
     """What was added up over vectors.
 
     Attributes:
+        missing: Contents that have no vector.
         rows: Number of vectors.
         total: Their sum (d,).
         norms: The sum of their Euclidean norms.
     """
 
+    missing: int
     rows: int
     total: NDArray[np.float64]
     norms: float
@@ -65,6 +67,9 @@ def compare_vectors(
         shift: Limits of the centroid's shift.
         norm: Limits of the change of the mean norm.
     """
+    if sums.missing:
+        note = "distinct contents of the arrivals without a vector of the version's model"
+        yield Check("arrivals", "contents_without_vector", sums.missing, "block", 0, None, None, 1, note)
     if sums.rows == 0:
         return
     try:

@@ -61,12 +61,21 @@ class Card:
 
 @dataclass(frozen=True)
 class StoredCodebook:
-    """A codebook of the registry whose bytes were checked."""
+    """A codebook of the registry whose bytes were checked.
+
+    Attributes:
+        version: Its version.
+        model: Fingerprint of its embedding model.
+        artifact: Its bytes.
+        codebook: What they hold.
+        tolerance: How much worse than the best ones the codes may be that its first assignment kept.
+    """
 
     version: int
     model: str
     artifact: bytes
     codebook: Codebook
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -78,12 +87,14 @@ class Source:
         embedding: Its settings, so that the model can be run again while the version is served.
         rows: Number of contents.
         run_id: The run that trained it.
+        tolerance: How much worse than the best ones old codes may be that its first assignment keeps.
     """
 
     model: str
     embedding: EmbeddingConfig
     rows: int
     run_id: str
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -228,7 +239,8 @@ def load(store: Store, version: int) -> StoredCodebook:
         codebook = from_bytes(artifact)
     except ValueError as error:
         raise StoredDataError(f"the artifact is no usable codebook: {error}", where=where) from error
-    return StoredCodebook(version, rows[0].model, artifact, codebook)
+    tolerance = float(json.loads(rows[0].trained_on).get("tolerance", 0.0))
+    return StoredCodebook(version, rows[0].model, artifact, codebook, tolerance)
 
 
 def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -> int:
@@ -253,6 +265,7 @@ def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -
         "rows": source.rows,
         "item_embedding": store.version("item_embedding"),
         "embedding": source.embedding.model_dump(mode="json"),
+        "tolerance": source.tolerance,
     }
     written = {
         **row,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -41,6 +43,22 @@ def stage(store: Store, rows: DataFrame, arrivals: DataFrame, run_id: str) -> in
 def staged_rows(store: Store, run_id: str) -> DataFrame:
     """Return the staged rows of a run."""
     return store.read("semantic_id_staged").where(F.col("run_id") == run_id)
+
+
+def count_staged(store: Store, run_id: str, versions: Sequence[int]) -> int:
+    """Return how many rows a run has staged, all of them under `versions`.
+
+    Raises:
+        StoredDataError: Rows are staged under another codebook version, which the run does not work with.
+    """
+    counts = staged_rows(store, run_id).groupBy("codebook_version").count().collect()
+    if foreign := sorted(int(row[0]) for row in counts if row[0] not in versions):
+        raise StoredDataError(
+            f"rows are staged under codebook version {', '.join(map(str, foreign))}, which is not served",
+            where=f"table semantic_id_staged, run_id {run_id}",
+            next_step="semid assign-ids, then semid check-drift",
+        )
+    return sum(int(row[1]) for row in counts)
 
 
 def staged_run(store: Store, asked: str | None, own: str) -> str:
