@@ -91,6 +91,22 @@ def test_codes_without_items_keep_their_number_or_take_the_lowest_free_one():
     np.testing.assert_array_equal([2, 1, 0, 3], matching(counts))
 
 
+@pytest.mark.parametrize("largest", [0, 4096])
+@given(st.integers(1, 6), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_only_pairs_with_items_are_matched(largest, size, seed):
+    """Triples of weight 0 too: their codes keep their numbers as far as these are free."""
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(0, 3, size=(size, size)) * rng.integers(0, 2, size=(size, 1))
+    new, old = np.indices((size, size)).reshape(2, -1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(align, "HUNGARIAN_MAX", largest)
+        phi = matching(count_matrix(new, old, (size, size), weight.ravel()))
+    taken = {int(b) for a, b in enumerate(phi) if weight[a, b]}
+    free = [a for a in range(size) if not weight[a].any() and a not in taken]
+    assert phi[free].tolist() == free
+
+
 @pytest.mark.parametrize(
     ("table", "expected"),
     [

@@ -107,6 +107,16 @@ def test_recentred_centroids_are_those_of_residual_kmeans_on_the_latents(sheet, 
     assert (result.encoder, result.decoder) == (old.encoder, old.decoder)
 
 
+def test_a_warm_start_begins_recentred(sheet, old):
+    seen: list[float] = []
+    recipe = RqvaeQuantizer((8, 8), TINY, progress=lambda epoch, metrics: seen.append(metrics["held_out_error"]))
+    recipe.fit(sheet, np.random.default_rng(0), old)
+    out = held_out(sheet, 0.1, "rqvae")
+    begin = recentred(old, sheet[~out], np.random.default_rng(0))
+    expected = error(sheet[out], begin, begin.encode(sheet[out])) / sheet[~out].var(axis=0).sum()
+    assert seen[0] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_same_rows_and_seed_give_the_same_bytes(sheet, old):
     first = fit(sheet, old)
     assert to_bytes(first) == to_bytes(fit(sheet, old))
