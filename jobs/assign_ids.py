@@ -18,7 +18,7 @@ from semid.errors import StoredDataError
 from semid.frames.assign import Inputs, assign, incumbents_of
 from semid.frames.code_map import to_code_map
 from semid.frames.resolve import to_staged
-from semid.tables import registry
+from semid.tables import registry, serving
 from semid.tables.code_map import replace_code_map
 from semid.tables.intervals import only_open
 from semid.tables.staged import stage, staged_rows
@@ -33,8 +33,8 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(ctx: Context) -> StepResult:
     """Encode the contents of the arrivals and number the items of each bucket, version by version."""
     store, model = ctx.store, fingerprint_of(ctx.config)
-    found = registry.serving(store, ctx.run_id, model, ctx.config.codebook)
-    registry.require_model(found, model, ctx.config.codebook)
+    found = serving.serving_of(store, ctx.run_id, model, ctx.config.codebook)
+    serving.require_model(found, model, ctx.config.codebook)
     if not found.versions:
         raise StoredDataError("there is no codebook yet", where="table codebook", next_step="semid train-codebook")
     tables = ("item_catalog", "item_embedding", "semantic_id", "semantic_id_change")

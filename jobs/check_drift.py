@@ -13,7 +13,7 @@ import sys
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.audit import Audit
 from semid.measure.gate import decide, load_thresholds, refusal
-from semid.tables import registry
+from semid.tables import serving
 from semid.tables.drift import write_report
 from semid.tables.staged import count_staged, staged_run
 from semid.text.model import fingerprint_of
@@ -30,7 +30,7 @@ def main(ctx: Context) -> StepResult:
     """Report every check of the staged rows, then let them pass or stop the release."""
     thresholds = load_thresholds(ctx.config.gate.thresholds)
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
-    found = registry.serving(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    found = serving.serving_of(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
     rows = count_staged(ctx.store, run_id, found.versions)
     checks = Audit(ctx.store, run_id, found, thresholds, getattr(ctx.flags, "shadow", False)).checks()
     write_report(ctx.store, run_id, checks)

@@ -12,7 +12,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.embed import embed_model, to_active_contents
-from semid.tables import registry
+from semid.tables import serving
 from semid.text.model import fingerprint_of
 
 
@@ -23,8 +23,8 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Embed the unseen contents, then make sure that every active content has exactly one vector."""
-    found = registry.serving(ctx.store, ctx.run_id, fingerprint_of(ctx.config), ctx.config.codebook)
-    models = registry.models_of(found, ctx.config)
+    found = serving.serving_of(ctx.store, ctx.run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    models = serving.models_of(found, ctx.config)
     contents = to_active_contents(ctx.store.read("item_catalog"))
     results = [embed_model(ctx.store, contents, settings, model, ctx.run_id) for model, settings in models.items()]
     total, embedded = (sum(column) for column in zip(*results, strict=True))

@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
-from semid.tables import registry
+from semid.tables import serving
 from semid.tables.publish import Publication, publish
 from semid.tables.staged import quarantined_rows, staged_run
 from semid.tables.verdict import passed_verdict
@@ -30,8 +30,8 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(ctx: Context) -> StepResult:
     """Publish the staged rows of a run that passed the gate; a codebook it has trained becomes the active one."""
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
-    found = registry.serving(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
-    after = registry.after_publishing(found, ctx.config.retrain.served, shadow=getattr(ctx.flags, "shadow", False))
+    found = serving.serving_of(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
+    after = serving.after_publishing(found, ctx.config.retrain.served, shadow=getattr(ctx.flags, "shadow", False))
     publication = Publication(
         run_id=run_id,
         run_date=ctx.run_date,

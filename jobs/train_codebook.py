@@ -13,7 +13,7 @@ from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.assign import only_contents_of
 from semid.frames.sample import collect_sample, only_sample
 from semid.measure.fit import fit
-from semid.tables import registry
+from semid.tables import registry, serving
 from semid.text.model import fingerprint_of
 
 
@@ -26,7 +26,7 @@ def main(ctx: Context) -> StepResult:
     """Train on a hash sample of the active contents and register the codebook."""
     model = fingerprint_of(ctx.config)
     settings = ctx.config.codebook
-    if registry.serving(ctx.store, ctx.run_id, model, settings).versions:
+    if serving.serving_of(ctx.store, ctx.run_id, model, settings).versions:
         return StepResult(0, 0, {"trained": "no, one is there"})
     active = ctx.store.read("item_catalog").where("is_active")
     embeddings = ctx.store.read("item_embedding")

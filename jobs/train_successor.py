@@ -14,7 +14,7 @@ import sys
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.errors import ConfigError
 from semid.frames.successor import Succession, train_successor
-from semid.tables import registry
+from semid.tables import registry, serving
 from semid.text.model import fingerprint_of
 
 
@@ -28,7 +28,7 @@ def arg_parser() -> argparse.ArgumentParser:
 def main(ctx: Context) -> StepResult:
     """Train and register the candidate, unless this run has done so before it was killed."""
     model = fingerprint_of(ctx.config)
-    found = registry.serving(ctx.store, ctx.run_id, model, ctx.config.codebook)
+    found = serving.serving_of(ctx.store, ctx.run_id, model, ctx.config.codebook)
     if found.active is None:
         raise ConfigError("there is no active codebook to follow", where="table release", next_step="semid nightly")
     if found.candidate is not None:

@@ -17,6 +17,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
     session = start_session(SparkConfig(properties=None))
     session.sparkContext.setLogLevel("OFF")
+    # Tiny tables: compiling a plan to bytecode costs more than running it; an eighth of a night's time.
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session
     session.stop()
 

@@ -59,10 +59,15 @@ class InputRefused(SemidError):  # noqa: N818 - a refusal, named as the contract
 
 
 class GateBlocked(SemidError):  # noqa: N818
-    """A check failed; what readers see is unchanged."""
+    """A check failed; what readers see is unchanged.
+
+    Attributes:
+        run_id: The run whose staged rows were refused.
+    """
 
     exit_code = 4
     title = "gate blocked"
+    run_id = ""
 
 
 class RunConflict(SemidError):  # noqa: N818

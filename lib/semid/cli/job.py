@@ -195,7 +195,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
     except BaseException as error:
         runs.save(ctx.store, [runs.closed(row, runs.failure(error))])
         if isinstance(error, GateBlocked):
-            releases.record_blocked(ctx.store, ctx.run_id, ctx.run_date, job.release)
+            releases.record_blocked(ctx.store, error.run_id or ctx.run_id, ctx.run_date, job.release)
         raise
     runs.save(ctx.store, [runs.closed(row, _outcome(result))])
 

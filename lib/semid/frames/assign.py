@@ -16,7 +16,8 @@ from semid.quantize.base import Codebook, Codes, Floats, quantization_error
 from semid.quantize.codebook import from_bytes
 from semid.quantize.hysteresis import keep_codes
 from semid.tables.intervals import only_open
-from semid.tables.registry import Serving, StoredCodebook
+from semid.tables.registry import StoredCodebook
+from semid.tables.serving import Serving
 
 _CODED = "content_hash string, codes array<int>, quantization_error float"
 

@@ -23,7 +23,8 @@ from semid.measure.streak import NIGHTS, streaks
 from semid.tables import registry
 from semid.tables.drift import earlier_statuses
 from semid.tables.intervals import only_open
-from semid.tables.registry import Card, Serving
+from semid.tables.registry import Card
+from semid.tables.serving import Serving
 from semid.tables.staged import staged_rows
 from semid.tables.store import Store
 

@@ -171,12 +171,14 @@ def refusal(run_id: str, checks: Iterable[Check]) -> GateBlocked:
         advice = "semid retrain --shadow serves it beside the active version; semid promote moves the readers"
     if wrong:
         advice = "the staged rows or the tables are wrong: run `semid assign-ids` and `semid check-drift` again"
-    return GateBlocked(
+    refused = GateBlocked(
         f"{len(blocking)} check(s) of run {run_id} failed",
         where=f"table drift_report, run_id {run_id}",
         problems=[check.describe() for check in blocking],
         next_step=advice,
     )
+    refused.run_id = run_id
+    return refused
 
 
 def is_number(value: float | None) -> bool:

@@ -18,5 +18,7 @@ def passed_verdict(store: Store, run_id: str) -> str:
     statuses = {row[0] for row in rows.select("status").distinct().collect()}
     if not statuses or "block" in statuses:
         why = "its checks failed" if statuses else "it was never checked"
-        raise GateBlocked(f"run {run_id} cannot be published: {why}", next_step="semid check-drift")
+        refused = GateBlocked(f"run {run_id} cannot be published: {why}", next_step="semid check-drift")
+        refused.run_id = run_id
+        raise refused
     return "warn" if "warn" in statuses else "pass"

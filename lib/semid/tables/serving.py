@@ -1,0 +1,147 @@
+"""Which codebook versions a run works with, and what publishing makes of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from semid.config import CodebookConfig, EmbeddingConfig, SemidConfig
+from semid.errors import StoredDataError
+from semid.tables import releases
+from semid.tables.registry import Card, cards
+from semid.tables.store import Store
+from semid.text.model import fingerprint_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The codebook versions that a run works with.
+
+    Attributes:
+        active: The one that readers see; None before the first release.
+        served: Those whose IDs are kept current, the active one among them.
+        candidate: The one that this run has trained and not yet published; None on most nights.
+        cards: Of each version that is served or a candidate.
+    """
+
+    active: int | None
+    served: tuple[int, ...]
+    candidate: int | None
+    cards: Mapping[int, Card]
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Every version that arrivals get an ID under."""
+        return self.served if self.candidate is None else (*self.served, self.candidate)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a release makes of the versions: its kind, the version that readers see, those that are kept current."""
+
+    kind: str
+    active: int
+    serving: tuple[int, ...]
+
+
+def after_publishing(found: Serving, limit: int, shadow: bool) -> Plan:
+    """Return what publishing makes of the versions of a run.
+
+    A candidate becomes the active one; the one that was active stays served beside it, so that consumers can move
+    in their own time. The oldest of the others are retired.
+
+    Args:
+        found: The run's versions.
+        limit: Most versions to serve, at least 2.
+        shadow: Serve the candidate beside the active version, which stays.
+
+    Raises:
+        StoredDataError: There is no codebook at all.
+    """
+    if found.candidate is None and found.active is None:
+        raise StoredDataError("there is no codebook yet", where="table codebook", next_step="semid train-codebook")
+    if found.candidate is None:
+        assert found.active is not None
+        return Plan("nightly", found.active, found.served)
+    if found.active is None:
+        return Plan("bootstrap", found.candidate, (found.candidate,))
+    others = sorted(set(found.served) - {found.active})
+    kept = others[max(0, len(others) - (limit - 2)) :]
+    active = found.active if shadow else found.candidate
+    return Plan("retrain", active, tuple(sorted({*kept, found.active, found.candidate})))
+
+
+def serving_of(store: Store, run_id: str, model: str, config: CodebookConfig) -> Serving:
+    """Return the versions that run `run_id` works with.
+
+    Before the first release the candidate is the newest codebook trained as configured: a first night that was
+    killed after training does not train again.
+    """
+    current = releases.load(store).current
+    known = cards(store)
+    served = () if current is None else current.serving_versions
+    own = [card for card in known if card.run_id == run_id or (current is None and card.is_as(model, config))]
+    new = [card.codebook_version for card in own if card.codebook_version not in served]
+    candidate = new[-1] if new else None
+    wanted = {*served, candidate}
+    chosen = {card.codebook_version: card for card in known if card.codebook_version in wanted}
+    active = None if current is None else current.codebook_version
+    if missing := set(served) - set(chosen):
+        raise StoredDataError(f"no codebook of versions {sorted(missing)}", where="table codebook")
+    return Serving(active, served, candidate, chosen)
+
+
+def require_model(found: Serving, model: str, config: CodebookConfig) -> None:
+    """Refuse to assign when the configured embedding model is not the active codebook's; warn of other settings.
+
+    A run that has trained a codebook on its own model may stand beside an active one of another model.
+
+    Raises:
+        StoredDataError: Names both models.
+    """
+    if found.active is None or found.candidate is not None:
+        return
+    card = found.cards[found.active]
+    if card.model != model:
+        raise StoredDataError(
+            "the embedding model is not the codebook's",
+            where=f"embedding.model and codebook version {found.active}",
+            problems=[f"embeddings: {model}", f"codebook:   {card.model}"],
+            next_step="set embedding.* and text.* back, or move to the new model with semid retrain --shadow",
+        )
+    active, configured = (card.kind, card.codebook_sizes), (config.kind, config.sizes)
+    if active != configured:
+        log.warning(
+            "codebook %d is %s %s; codebook.* asks for %s %s and is not applied: semid retrain would",
+            *(found.active, *active, *configured),
+        )
+
+
+def models_of(found: Serving, config: SemidConfig) -> dict[str, EmbeddingConfig]:
+    """Return, by fingerprint, the embedding models whose vectors tonight's arrivals need.
+
+    These are the configured one, and those of the served versions that were trained on another.
+
+    Raises:
+        StoredDataError: A served version's model cannot be had again with the present text.* settings.
+    """
+    models = {fingerprint_of(config): config.embedding}
+    for version in found.served:
+        card = found.cards[version]
+        if card.model in models:
+            continue
+        stored = EmbeddingConfig.model_validate_json(json.dumps(card.json_of("trained_on").get("embedding")))
+        now = fingerprint_of(config.model_copy(update={"embedding": stored}))
+        if now != card.model:
+            raise StoredDataError(
+                "a served codebook's embedding model cannot be had again",
+                where=f"codebook version {version}, trained_on",
+                problems=[f"its model: {card.model}", f"today, with its settings and the present text.*: {now}"],
+                next_step="set text.* back and keep the model's files",
+            )
+        models[card.model] = stored
+    return models
