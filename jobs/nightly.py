@@ -12,6 +12,9 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job, run_steps
 from semid.jobs import assign_ids, check_drift, embed_items, ingest_catalog, publish_ids, train_codebook
+from semid.tables import releases, serving
+from semid.tables.commit import refuse_older_date
+from semid.text.model import fingerprint_of
 
 STEPS = (ingest_catalog, embed_items, train_codebook, assign_ids, check_drift, publish_ids)
 
@@ -23,6 +26,10 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Run the steps in data order under one run id; every step writes only what is not there yet."""
+    # Known before the first step: neither may cost a night of embedding and then be refused.
+    model, settings = fingerprint_of(ctx.config), ctx.config.codebook
+    serving.require_model(serving.serving_of(ctx.store, ctx.run_id, model, settings), model, settings)
+    refuse_older_date(ctx.run_date, releases.load(ctx.store).current)
     results = run_steps(ctx, [step.JOB for step in STEPS])
     return StepResult(
         results["ingest_catalog"].rows_in, results["publish_ids"].rows_out, results["publish_ids"].metrics

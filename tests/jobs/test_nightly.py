@@ -60,10 +60,12 @@ def test_a_repeated_night_changes_nothing(nights: Nights) -> None:
 
 
 def test_an_older_date_is_refused(nights: Nights, capsys: pytest.CaptureFixture[str]) -> None:
-    """A feed for a date before the current release: exit 2, nothing published."""
+    """A feed for a date before the current release: exit 2, before any step has touched a table."""
+    before = nights.store.version("item_catalog")
     changed = catalog.write_jsonl(catalog.items(299), nights.warehouse.parent / "feed3.jsonl")
     assert semid_nightly(nights.warehouse, changed, "2025-12-31") == 2
     assert "lies before the current release's" in capsys.readouterr().err
+    assert nights.store.version("item_catalog") == before
     assert releases.load(nights.store).current.release_id == 2
 
 

@@ -19,6 +19,7 @@ from semid.measure.shift import described
 from semid.quantize.align import aligned, count_matrices
 from semid.quantize.base import Codebook, Codes, Floats, quantization_error
 from semid.quantize.codebook import to_bytes
+from semid.quantize.holdout import held_out
 from semid.quantize.quantizers import quantizer
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
             next_step=f"--set codebook.sizes={[_fitting(len(x))] * len(settings.sizes)}",
         )
     rng = np.random.default_rng(settings.seed)
-    seen, unseen = _split(x, max(settings.sizes), rng)
+    seen, unseen = _split(x, max(settings.sizes))
     started = time.monotonic()
     try:
         recipe = quantizer(settings.kind, settings.sizes, settings.params, _say)
@@ -101,7 +102,7 @@ def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]
     codes = codebook.encode(everything)
     errors = quantization_error(everything, codebook.decode(codes))
     variance = float(everything.var(axis=0, dtype=np.float64).sum())
-    train, held_out = errors[: len(seen)], errors[len(seen) :]
+    train, others = errors[: len(seen)], errors[len(seen) :]
     metrics: dict[str, Any] = {
         "error_train": float(train.mean()),
         "relative_error_train": float(train.mean()) / variance if variance else 0.0,
@@ -109,9 +110,9 @@ def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]
         "perplexity": perplexity(codes, codebook.sizes),
         "collision_rate": collision_rate(codes),
     }
-    if len(held_out):
-        metrics["error_heldout"] = float(held_out.mean())
-        metrics["relative_error_heldout"] = float(held_out.mean()) / variance if variance else 0.0
+    if len(others):
+        metrics["error_heldout"] = float(others.mean())
+        metrics["relative_error_heldout"] = float(others.mean()) / variance if variance else 0.0
     return metrics
 
 
@@ -125,12 +126,12 @@ def _renamed(codebook: Codebook, x: Floats, before: Predecessor) -> tuple[Codebo
     return renamed, {"start": start, "aligned_on": int(known.sum()), "churn_before_hysteresis": moved}
 
 
-def _split(x: Floats, largest: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    held_out = int(len(x) * HELD_OUT)
-    if len(x) - held_out < largest:  # a tiny catalog needs every content to fill its codes
+def _split(x: Floats, largest: int) -> tuple[Floats, Floats]:
+    # By a hash of the vector: what a codebook never saw, its successor, which starts from it, must not see either.
+    measuring = held_out(x, HELD_OUT, "measure")
+    if len(x) - int(measuring.sum()) < largest:  # a tiny catalog needs every content to fill its codes
         return x, x[:0]
-    order = rng.permutation(len(x))
-    return x[np.sort(order[held_out:])], x[np.sort(order[:held_out])]
+    return x[~measuring], x[measuring]
 
 
 def _fitting(contents: int) -> int:

@@ -44,7 +44,7 @@ class RqvaeParams:
     commitment: float = 0.25
     held_out: float = 0.1
     warm_epochs: int = 20
-    anchor: float = 0.5
+    anchor: float = 0.9
     threads: int = 2
 
     def __post_init__(self) -> None:
