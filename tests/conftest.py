@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from semid.config import SparkConfig
+
+# pytest-xdist runs its workers from a string, so their main module has no file. PySpark's Connect package, which Great
+# Expectations imports, takes such a process for its own doctests and ends it with exit 0.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
 
 
 @pytest.fixture(scope="session")
