@@ -76,6 +76,7 @@ def _next_commands(warehouse: str) -> str:
     return "\n".join(
         [
             f"  .venv/bin/semid status --warehouse {warehouse}",
+            f"  .venv/bin/semid report --warehouse {warehouse}",
             f'  .venv/bin/semid sql --warehouse {warehouse} "{query}"',
             "  .venv/bin/semid nightly --catalog YOUR_ITEMS.parquet --warehouse YOUR_FOLDER",
         ]

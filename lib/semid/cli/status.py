@@ -146,7 +146,7 @@ def _codebook(row: Mapping[str, Any]) -> dict[str, Any]:
         "parent": row["parent_version"],
         "trained_on": sample.get("rows", row["trained_on"]),
         "collision_rate": metrics.get("collision_rate"),
-        "perplexity": metrics.get("perplexity"),
+        "perplexity": [round(float(level), 2) for level in metrics.get("perplexity") or ()],
         "used_codes": metrics.get("used_codes"),
         "created_at": row["created_at"],
     }
