@@ -43,15 +43,17 @@ def refuse_older_date(run_date: date, active: Release | None) -> None:
         )
 
 
-def commit(store: Store, history: Releases, release: Release, actions: DataFrame) -> Release:
+def commit(store: Store, history: Releases, release: Release, actions: DataFrame | None) -> Release:
     """Carry out a release and return it as it was recorded.
 
     Args:
         store: The warehouse.
         history: The releases before it.
         release: The release; its counts and the versions it writes are filled in here.
-        actions: What to do to `semantic_id`, from `intervals.merge_actions`.
+        actions: What to do to `semantic_id`, from `intervals.merge_actions`; None when it stays as it is.
     """
+    if actions is None:
+        return _complete(store, history, release, None)
     # The MERGE reads its source twice, and the look whether there is anything to do is a third time.
     actions.persist()
     try:

@@ -79,7 +79,7 @@ def promote(store: Store, version: int, run_id: str, run_date: date) -> Release:
         counts={"quarantined": 0},
         verdict=current.verdict,
     )
-    return commit(store, history, release, merge_actions(ids.limit(0), ids, ids, run_date, release.release_id))
+    return commit(store, history, release, None)
 
 
 def _published(history: Releases, release_id: int) -> Release:
