@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from semid.measure.drift import gini as gini_of_counts
+
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
@@ -23,13 +25,8 @@ def perplexity(codes: Codes, sizes: tuple[int, ...]) -> list[float]:
 
 
 def gini(codes: Codes, sizes: tuple[int, ...]) -> list[float]:
-    """Return per level the Gini index of items per code, unused codes included: 0 even, towards 1 concentrated.
-
-    sum_i (2 i - K - 1) n_i / (K sum n), counts n_i ascending, i from 1 to K (Gini 1912, for a finite population).
-    """
-    return [
-        float((2 * np.arange(len(n)) + 1 - len(n)) @ np.sort(n) / (len(n) * n.sum())) for n in code_counts(codes, sizes)
-    ]
+    """Return per level the Gini index of items per code, see `drift.gini`."""
+    return [gini_of_counts(n) for n in code_counts(codes, sizes)]
 
 
 def code_counts(codes: Codes, sizes: tuple[int, ...]) -> list[NDArray[np.int64]]:

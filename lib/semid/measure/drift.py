@@ -62,7 +62,8 @@ def perplexity(counts: Counts) -> float:
 def gini(counts: Counts) -> float:
     """Return the Gini index of contents per code, unused codes included: 0 even, towards 1 concentrated.
 
-    sum_i (2 i - K - 1) n_i / (K sum n), counts n_i ascending, i from 1 to K. NaN without a single row.
+    sum_i (2 i - K - 1) n_i / (K sum n), counts n_i ascending, i from 1 to K (Gini 1912, for a
+    finite population). NaN without a single row.
     """
     total, size = int(counts.sum()), len(counts)
     if total == 0:

@@ -126,23 +126,6 @@ def renamed(codes: Codes, phi: Sequence[Codes]) -> Codes:
     return np.stack([numbers[level] for numbers, level in zip(phi, codes.T, strict=True)], axis=1)
 
 
-def code_map(counts: Counts, least: float = 0.01) -> list[tuple[int, int, int, float]]:
-    """Return rows (old_code, new_code, weight, purity) of one level, by new code, heaviest first.
-
-    Purity is the weight over all items of the *new* code (the row sum of W), so it is the share that an old code
-    has in a new one: the new row of a trained code table is the mean of old rows, weighted by purity. Counts
-    are those of the codes as published. Of each new code, pairs below `least` are left out, except its heaviest.
-    """
-    pairs = counts.tocoo()
-    order = np.lexsort((pairs.col, -pairs.data, pairs.row))
-    new, old, weight = pairs.row[order], pairs.col[order], pairs.data[order]
-    purity = weight / np.maximum(counts.sum(axis=1)[new], 1)
-    heaviest = np.r_[True, new[1:] != new[:-1]][: len(new)]
-    kept = (weight > 0) & ((purity >= least) | heaviest)
-    columns = (old[kept].tolist(), new[kept].tolist(), weight[kept].tolist(), purity[kept].tolist())
-    return list(zip(*columns, strict=True))
-
-
 def _in_order_where_equal(phi: Codes, centroids: NDArray[np.float32]) -> Codes:
     """Return phi such that rows of `centroids` that are equal keep their order.
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from semid.quantize import align
 from semid.quantize.align import (
     aligned,
-    code_map,
     count_matrices,
     count_matrix,
     matching,
@@ -186,25 +185,6 @@ def test_equal_centroids_are_renamed_in_order(seed, negative_zero):
 def test_counts_of_another_codebook_are_refused():
     with pytest.raises(ValueError, match="level 2 has 5 codes, the counts are for 6"):
         aligned(random_codebook("rkmeans", 0, SIZES), [counts_of([[1]] * 6), counts_of([[1]] * 6)])
-
-
-def test_purity_is_the_share_of_an_old_code_in_a_new_one():
-    rows = code_map(counts_of([[6, 0, 2], [0, 0, 0], [0, 5, 5]]))
-    assert rows == [(0, 0, 6, 0.75), (2, 0, 2, 0.25), (1, 2, 5, 0.5), (2, 2, 5, 0.5)]
-
-
-def test_rare_pairs_are_left_out_of_the_map_but_never_a_whole_code():
-    table = [[97, 2, 1, 0], [1, 1, 1, 1]]
-    assert [row[:2] for row in code_map(counts_of(table), least=0.02)] == [
-        (0, 0),
-        (1, 0),
-        (0, 1),
-        (1, 1),
-        (2, 1),
-        (3, 1),
-    ]
-    assert [row[:2] for row in code_map(counts_of(table), least=0.5)] == [(0, 0), (0, 1)]
-    assert code_map(counts_of([[0, 0], [0, 0]])) == []
 
 
 def test_alignment_rescues_a_refit_from_other_data(clustered):
