@@ -30,14 +30,22 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     session.stop()
 
 
-@pytest.fixture
-def store(spark: object, tmp_path: Path) -> object:
-    """An empty warehouse with every table of the contract."""
+@pytest.fixture(scope="session")
+def empty_warehouse(spark: object, tmp_path_factory: pytest.TempPathFactory) -> object:
+    """Every table of the contract, empty; tests copy it."""
     from semid.tables.store import Store
 
-    empty = Store(spark, str(tmp_path / "warehouse"))
+    empty = Store(spark, str(tmp_path_factory.mktemp("empty") / "warehouse"))
     empty.create_tables()
     return empty
+
+
+@pytest.fixture
+def store(empty_warehouse: object, tmp_path: Path) -> object:
+    """An empty warehouse with every table of the contract."""
+    from tests.small_nights import copy
+
+    return copy(empty_warehouse, tmp_path / "warehouse")
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_every_other_command_runs(nights: Nights, tmp_path: Path) -> None:
         .replace(str(nights.warehouse), str(tmp_path / "demo" / "warehouse"))
     )
     (tmp_path / "demo" / "warehouse" / "catalog.sql").write_text(moved)
-    pq.write_table(pa.Table.from_pylist(catalog.items(3000)), tmp_path / "items.parquet")
+    pq.write_table(pa.Table.from_pylist(catalog.items(900)), tmp_path / "items.parquet")
     script = "set -eu\n" + "\n".join(line for line in COMMANDS if line not in MAKE)
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -152,13 +154,18 @@ def load_config(file: str | None = None, overrides: Iterable[str] = ()) -> Semid
 
 def load_section(model: type[M], name: str, file: str | None = None, overrides: Iterable[str] = ()) -> M:
     """Return the packaged settings file `name` as `model`, overridden as in `load_config`."""
-    settings = parse_yaml(packaged(name).read_text(), name)
+    settings = copy.deepcopy(_packaged_settings(name))
     sources: dict[str, str] = {}
     if file is not None:
         _merge(settings, read_yaml(file), file, sources)
     for override in overrides:
         _merge(settings, _setting(override), f"--set {override}", sources)
     return _validated(model, settings, sources, name)
+
+
+@cache
+def _packaged_settings(name: str) -> dict[str, Any]:
+    return parse_yaml(packaged(name).read_text(), name)
 
 
 def packaged(name: str) -> Path:

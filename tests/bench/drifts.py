@@ -21,6 +21,7 @@ from semid.measure.checks import compare, reproduced
 from semid.measure.drift import LevelCounts, Profile
 from semid.measure.fit import fit
 from semid.measure.gate import Check, decide, load_thresholds
+from semid.measure.neighbours import SAMPLE, CodedSample, compare_neighbours
 from semid.measure.shift import VectorSums, compare_vectors
 from semid.measure.streak import NIGHTS, statuses_of, streaks
 from semid.quantize.align import permuted
@@ -73,8 +74,8 @@ def arrivals_of(world: World, night: int) -> np.ndarray:
     return waiting[(night - 1) % SHARE :: SHARE]
 
 
-def checks_of(world: World, codebook: Codebook, old: np.ndarray, x: np.ndarray) -> list[Check]:
-    """Return the checks of a night: `old` codes of what is published, and the vectors `x` that arrive."""
+def checks_of(world: World, codebook: Codebook, before: np.ndarray, old: np.ndarray, x: np.ndarray) -> list[Check]:
+    """Return the checks of a night: vectors `before` and `old` codes of what is published, vectors `x` that arrive."""
     codes = codebook.encode(x)
     error = quantization_error(x, codebook.decode(codes)).astype(np.float64)
     state = np.concatenate([old, codes])
@@ -96,7 +97,16 @@ def checks_of(world: World, codebook: Codebook, old: np.ndarray, x: np.ndarray) 
     sums = VectorSums(0, len(x), x.sum(axis=0, dtype=np.float64), norms)
     found = compare(Profile(facts, levels), world.metrics, limits)
     shifted = compare_vectors(sums, world.metrics, limits.centroid_shift, limits.embedding_norm)
-    return [*found, *shifted, again(world, codebook)]
+    near = compare_neighbours(sample_of(before, old, x, codes), world.metrics, limits.neighbour_preservation)
+    return [*found, *shifted, *near, again(world, codebook)]
+
+
+def sample_of(before: np.ndarray, old: np.ndarray, x: np.ndarray, codes: np.ndarray) -> CodedSample:
+    """Return a fair sample of what is published and arrives, and all arrivals."""
+    everything, arrived = np.concatenate([before, x]), np.arange(len(before) + len(x)) >= len(before)
+    among = np.random.default_rng(len(before)).permutation(len(everything)) < SAMPLE
+    seen = among | arrived
+    return CodedSample(everything[seen], np.concatenate([old, codes])[seen], arrived[seen], among[seen])
 
 
 def again(world: World, codebook: Codebook) -> Check:
@@ -108,17 +118,18 @@ def again(world: World, codebook: Codebook) -> Check:
 
 def nights(world: World, codebook: Codebook, change: Change, count: int) -> Iterator[tuple[int, list[Check]]]:
     """Yield night and checks until a night blocks; what arrives on a night that passes is published."""
-    old, earlier = world.codebook.encode(world.x[world.known]), []
+    before = world.x[world.known]
+    old, earlier = world.codebook.encode(before), []
     for night in range(1, count + 1):
         rows = arrivals_of(world, night)
         x = change(world, rows, world.x[rows], night)
-        checks = checks_of(world, codebook, old, x)
+        checks = checks_of(world, codebook, before, old, x)
         checks.append(streaks(checks, earlier[: NIGHTS - 1]))
         earlier.insert(0, statuses_of(checks))
         yield night, checks
         if decide(checks).status == "block":
             return
-        old = np.concatenate([old, codebook.encode(x)])
+        before, old = np.concatenate([before, x]), np.concatenate([old, codebook.encode(x)])
 
 
 def unit(x: np.ndarray) -> np.ndarray:

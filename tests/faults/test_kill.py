@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,26 +13,21 @@ from pyspark.sql import SparkSession
 
 from semid.tables.store import Store
 from tests import catalog
+from tests.nights import SETTINGS
 
 KILL_AT = Path(__file__).with_name("kill_at.py")
 pytestmark = pytest.mark.faults
 
 NIGHT1, NIGHT2 = "2026-01-01", "2026-01-02"
-POINTS = [
-    ("after", "semid.jobs.ingest_catalog:main"),
-    ("after", "semid.jobs.embed_items:main"),
-    ("after", "semid.jobs.train_codebook:main"),
-    ("after", "semid.jobs.assign_ids:main"),
-    ("after", "semid.jobs.check_drift:main"),
-    ("before", "semid.tables.commit:changed_ids"),
-    ("before", "semid.tables.commit:_announce"),
-    ("after", "semid.jobs.publish_ids:main"),
+STEPS = [
+    ("after", f"semid.jobs.{step}:main")
+    for step in ("ingest_catalog", "embed_items", "train_codebook", "assign_ids", "check_drift")
 ]
+INSIDE_PUBLISH = [("before", "semid.tables.commit:changed_ids"), ("before", "semid.tables.commit:_announce")]
 
 
 def flags(warehouse: Path, feed: str, day: str) -> list[str]:
-    settings = ["--set", "codebook.sizes=[16,16,8]", "--set", "codebook.params={epochs: 5}"]
-    return ["nightly", "--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *settings]
+    return ["nightly", "--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *SETTINGS]
 
 
 def undisturbed(arguments: list[str]) -> None:
@@ -70,28 +66,47 @@ def content(spark: SparkSession, warehouse: Path) -> dict[str, list[tuple[object
     }
 
 
-def test_killed_nights_end_as_undisturbed_ones(spark: SparkSession, tmp_path: Path) -> None:
-    """One warehouse is killed at eight points on its way through the first night, its twin never."""
-    first = catalog.items(120)
-    feed = catalog.write_jsonl(first, tmp_path / "feed1.jsonl")
-    for point in POINTS:
+def test_a_first_night_killed_seven_times_ends_as_an_undisturbed_one(spark: SparkSession, tmp_path: Path) -> None:
+    """One warehouse is killed at seven points on its way through its first night, its twin never."""
+    feed = catalog.write_jsonl(catalog.items(120), tmp_path / "feed.jsonl")
+    for point in (*STEPS, *INSIDE_PUBLISH):
         killed(point, flags(tmp_path / "killed", feed, NIGHT1))
     for name in ("killed", "twin"):
         undisturbed(flags(tmp_path / name, feed, NIGHT1))
     assert content(spark, tmp_path / "killed") == content(spark, tmp_path / "twin")
 
 
-@pytest.mark.parametrize("point", POINTS[5:7])
-def test_a_second_night_killed_inside_publish(spark: SparkSession, tmp_path: Path, point: tuple[str, str]) -> None:
-    """Killed between the commits of publish with edits, removals and returns in flight."""
-    first = catalog.items(120)
-    feeds = [
-        catalog.write_jsonl(first, tmp_path / "feed1.jsonl"),
-        catalog.write_jsonl(catalog.second_night(first), tmp_path / "feed2.jsonl"),
-    ]
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the feed of a second night and two warehouses: `first` before that night, `twin` after it."""
+    folder, first = tmp_path_factory.mktemp("nights"), catalog.items(120)
+    feed = catalog.write_jsonl(catalog.second_night(first), folder / "feed.jsonl")
+    undisturbed(flags(folder / "first", catalog.write_jsonl(first, folder / "feed1.jsonl"), NIGHT1))
+    shutil.copytree(folder / "first", folder / "twin")
+    undisturbed(flags(folder / "twin", feed, NIGHT2))
+    return folder
+
+
+@pytest.mark.parametrize("point", [*INSIDE_PUBLISH, ("after", "semid.jobs.publish_ids:main")])
+def test_a_second_night_killed_around_publish(
+    spark: SparkSession, nights: Path, tmp_path: Path, point: tuple[str, str]
+) -> None:
+    """Killed between or after the commits of publish with edits, removals and returns in flight."""
+    shutil.copytree(nights / "first", tmp_path / "killed")
+    arguments = flags(tmp_path / "killed", str(nights / "feed.jsonl"), NIGHT2)
+    killed(point, arguments)
+    undisturbed(arguments)
+    assert content(spark, tmp_path / "killed") == content(spark, nights / "twin")
+
+
+def test_a_killed_retrain_ends_as_an_undisturbed_one(spark: SparkSession, nights: Path, tmp_path: Path) -> None:
+    """Killed after training the successor and inside publish: trained once, released once."""
+    commands = {}
     for name in ("killed", "twin"):
-        undisturbed(flags(tmp_path / name, feeds[0], NIGHT1))
-    killed(point, flags(tmp_path / "killed", feeds[1], NIGHT2))
-    for name in ("killed", "twin"):
-        undisturbed(flags(tmp_path / name, feeds[1], NIGHT2))
+        shutil.copytree(nights / "first", tmp_path / name)
+        commands[name] = ["retrain", "--warehouse", str(tmp_path / name), "--run-date", NIGHT2, "--shadow", *SETTINGS]
+    for point in (("after", "semid.jobs.train_successor:main"), INSIDE_PUBLISH[0]):
+        killed(point, commands["killed"])
+    for command in commands.values():
+        undisturbed(command)
     assert content(spark, tmp_path / "killed") == content(spark, tmp_path / "twin")

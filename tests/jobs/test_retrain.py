@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +122,35 @@ def test_code_map_adds_up(story: Story) -> None:
     for level, code in {(row.level, row.new_code) for row in rows}:
         shares = [row.purity for row in rows if (row.level, row.new_code) == (level, code)]
         assert sum(shares) == pytest.approx(1)
+
+
+def test_the_recipe_for_consumers_moves_a_trained_table(story: Story) -> None:
+    """The SQL of docs/operations.md, on a table whose values name their code: the purity-weighted means."""
+    page = Path(__file__).parents[2] / "docs" / "operations.md"
+    (recipe,) = re.findall(r"```sql\n(.*?FROM code_map.*?)```", page.read_text(), re.DOTALL)
+    spark, code_map = story.store.spark, story.store.read("code_map")
+    rows = [
+        (level, code, position, 10.0 * code + position)
+        for level in (1, 2, 3)
+        for code in range(16)
+        for position in (0, 1)
+    ]
+    spark.createDataFrame(rows, "level INT, code INT, position INT, value DOUBLE").createTempView("old_embedding")
+    code_map.createTempView("code_map")
+    try:
+        moved = {(row.level, row.code, row.position): row.value for row in spark.sql(recipe).collect()}
+    finally:
+        spark.catalog.dropTempView("old_embedding")
+        spark.catalog.dropTempView("code_map")
+    shares = defaultdict(list)
+    for row in code_map.collect():
+        shares[row.level, row.new_code].append((row.purity, row.old_code))
+    expected = {
+        (level, code, position): sum(share * (10 * old + position) for share, old in taken) / sum(s for s, _ in taken)
+        for (level, code), taken in shares.items()
+        for position in (0, 1)
+    }
+    assert moved == pytest.approx(expected)
 
 
 def test_the_successor_says_what_it_came_from(story: Story) -> None:

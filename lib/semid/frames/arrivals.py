@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from semid.frames.vectors import to_matrix
 from semid.measure.shift import VectorSums
@@ -15,17 +14,16 @@ from semid.measure.shift import VectorSums
 _SUMS = "missing bigint, rows bigint, total array<double>, norms double"
 
 
-def sum_vectors(staged: DataFrame, embeddings: DataFrame, model: str) -> VectorSums:
+def sum_vectors(staged: DataFrame, embeddings: DataFrame) -> VectorSums:
     """Return the sums over the vectors of the distinct contents of the staged rows.
 
     One row per Arrow batch reaches the driver: 100 for a million contents.
 
     Args:
         staged: Rows of semantic_id_staged of one codebook version.
-        embeddings: item_embedding.
-        model: The version's embedding model.
+        embeddings: item_embedding of the version's model.
     """
-    vectors = embeddings.where(F.col("model") == model).select("content_hash", "embedding")
+    vectors = embeddings.select("content_hash", "embedding")
     contents = staged.select("content_hash").distinct().join(vectors, "content_hash", "left")
     parts = contents.select("embedding").mapInArrow(_added, _SUMS).collect()
     missing, rows, norms = (sum(part[name] for part in parts) for name in ("missing", "rows", "norms"))

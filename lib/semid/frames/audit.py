@@ -11,15 +11,18 @@ from pyspark.sql import functions as F
 
 from semid.errors import SemidError
 from semid.frames.arrivals import sum_vectors
+from semid.frames.coded_sample import collect_table_sample
 from semid.frames.expectations import declared, facts_frame, judge
 from semid.frames.profile import profile
 from semid.frames.promotion import to_prefix_counts
-from semid.frames.reproduce import count_unreproduced
 from semid.measure.checks import compare, reproduced
+from semid.measure.drift import Profile
 from semid.measure.gate import Check, Thresholds
+from semid.measure.neighbours import CodedSample, compare_neighbours
 from semid.measure.promotion import compare_versions
 from semid.measure.shift import compare_vectors
 from semid.measure.streak import NIGHTS, streaks
+from semid.quantize.hysteresis import keep_codes
 from semid.tables import registry
 from semid.tables.drift import earlier_statuses
 from semid.tables.intervals import only_open
@@ -93,22 +96,25 @@ class Audit:
                     card.codebook_sizes,
                 )
             moved = self._promotion(card, staged, ids)
-            vectors = sum_vectors(staged, self.store.read("item_embedding"), card.model)
+            embeddings = self.store.read("item_embedding").where(F.col("model") == card.model)
+            vectors = sum_vectors(staged, embeddings)
+            sample = _sampled(only_open(ids, [version]), staged, embeddings, levels, counted)
         finally:
             staged.unpersist()
         contracts = [*declared("semantic_id_staged", "facts", levels), *declared("semantic_id", "facts", levels)]
         on_facts = judge(facts_frame(counted.facts, staged), contracts)
         metrics, limits = card.json_of("metrics"), self.thresholds
         shifted = compare_vectors(vectors, metrics, limits.centroid_shift, limits.embedding_norm)
-        again = self._reproduced(version, only_open(ids, [version]), counted.facts["current_items"])
-        return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *moved, *again]
+        near = compare_neighbours(sample, metrics, limits.neighbour_preservation)
+        again = self._reproduced(version, sample) if counted.facts["current_items"] else []
+        return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *near, *moved, *again]
 
-    def _reproduced(self, version: int, current: DataFrame, items: float | None) -> list[Check]:
-        if not items:
-            return []
-        stored = registry.load(self.store, version)
-        looked, other = count_unreproduced(current, self.store.read("item_embedding"), stored, int(items))
-        return [reproduced(looked, other)]
+    def _reproduced(self, version: int, sample: CodedSample) -> list[Check]:
+        stored, published = registry.load(self.store, version), ~sample.arrived & sample.among
+        if not published.any():
+            return [reproduced(0, 0)]
+        kept = keep_codes(sample.x[published], stored.codebook, sample.codes[published], stored.tolerance).kept
+        return [reproduced(len(kept), int((~kept).sum()))]
 
     def _promotion(self, card: Card, staged: DataFrame, ids: DataFrame) -> list[Check]:
         if card.codebook_version != self.serving.candidate or self.serving.active is None:
@@ -117,3 +123,10 @@ class Audit:
         levels = min(len(card.codebook_sizes), len(self.serving.cards[self.serving.active].codebook_sizes))
         rows = [row.asDict() for row in counts]
         return compare_versions(rows, levels, self.thresholds.promotion_churn, self.shadow)
+
+
+def _sampled(
+    current: DataFrame, staged: DataFrame, embeddings: DataFrame, levels: int, counted: Profile
+) -> CodedSample:
+    contents, arrivals = (int(counted.facts[name] or 0) for name in ("contents", "arrival_contents"))
+    return collect_table_sample(current, staged, embeddings, levels, (contents, arrivals))

@@ -84,42 +84,44 @@ def nmi(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def neighbour_preservation(
-    x: Floats, codes: Codes, k: int = 10, sample: int | None = None, rng: np.random.Generator | None = None
+    x: Floats,
+    codes: Codes,
+    k: int = 10,
+    asked: NDArray[np.intp] | None = None,
+    among: NDArray[np.bool_] | None = None,
 ) -> list[float]:
     """Return, for each depth d, the share of an item's k nearest others that have its first d codes.
 
-    Nearest by cosine in `x` (n, d), exact, among all n items.
+    Nearest by cosine in `x` (n, d), exact.
 
     Args:
         x: Embeddings.
         codes: Codes (n, levels).
         k: Neighbours per item.
-        sample: Ask for this many items, drawn by `rng`, instead of all.
-        rng: Needed with `sample`.
+        asked: Items (rows of `x`) whose neighbours are looked for; all of them when None.
+        among: Which items (n,) may be neighbours; all of them when None.
 
     Raises:
-        ValueError: When there are not more than k items, or `sample` comes without `rng`.
+        ValueError: When there are not more than k items to choose from.
     """
-    if len(x) <= k:
-        raise ValueError(f"{len(x)} items have no {k} neighbours each")
-    asked = np.arange(len(x))
-    if sample is not None and sample < len(x):
-        if rng is None:
-            raise ValueError("a sample needs a generator")
-        asked = np.sort(rng.choice(len(x), sample, replace=False))
+    among = np.ones(len(x), np.bool_) if among is None else among
+    asked = np.arange(len(x)) if asked is None else asked
+    if among.sum() <= k:
+        raise ValueError(f"{int(among.sum())} items have no {k} neighbours each")
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
     step = max(1, (1 << 23) // len(x))  # 32 MiB of cosines at a time
     shared = np.zeros(codes.shape[1])
     for i in range(0, len(asked), step):
         rows = asked[i : i + step]
-        equal = codes[_neighbours(unit, rows, k)] == codes[rows][:, None, :]  # (rows, k, levels)
+        equal = codes[_neighbours(unit, rows, among, k)] == codes[rows][:, None, :]  # (rows, k, levels)
         shared += np.logical_and.accumulate(equal, axis=2).sum(axis=(0, 1))
     return [float(share) for share in shared / (len(asked) * k)]
 
 
-def _neighbours(unit: Floats, rows: NDArray[np.intp], k: int) -> NDArray[np.intp]:
-    """Return (len(rows), k) the rows of `unit` (n, d) with the largest inner products, each row itself left out."""
+def _neighbours(unit: Floats, rows: NDArray[np.intp], among: NDArray[np.bool_], k: int) -> NDArray[np.intp]:
+    """Return (len(rows), k) the allowed rows of `unit` (n, d) with the largest inner products, never a row itself."""
     cosines = unit[rows] @ unit.T
+    cosines[:, ~among] = -np.inf
     cosines[np.arange(len(rows)), rows] = -np.inf
     return np.argpartition(-cosines, k - 1, axis=1)[:, :k]
 

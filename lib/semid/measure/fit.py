@@ -15,6 +15,7 @@ from semid.config import CodebookConfig
 from semid.errors import ConfigError
 from semid.measure.churn import churn
 from semid.measure.codes import collision_rate, perplexity, used_codes
+from semid.measure.neighbours import of_training
 from semid.measure.shift import described
 from semid.quantize.align import aligned, count_matrices
 from semid.quantize.base import Codebook, Codes, Floats, quantization_error
@@ -96,7 +97,8 @@ def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]
 
     Returns:
         `error_train`, `error_heldout`: mean squared error of a content, in embedding space; `relative_error_*`:
-        the same over the variance; `used_codes`, `perplexity` per level and `collision_rate` over all contents.
+        the same over the variance; `used_codes`, `perplexity` per level, `collision_rate` over all contents, and
+        `neighbours` per depth over a sample.
     """
     everything = np.concatenate([seen, unseen])
     codes = codebook.encode(everything)
@@ -109,6 +111,7 @@ def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]
         "used_codes": used_codes(codes, codebook.sizes),
         "perplexity": perplexity(codes, codebook.sizes),
         "collision_rate": collision_rate(codes),
+        **of_training(everything, codes),
     }
     if len(others):
         metrics["error_heldout"] = float(others.mean())

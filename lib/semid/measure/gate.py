@@ -72,6 +72,21 @@ class UsageLimits(Section):
         return self
 
 
+class NeighbourLimits(Section):
+    """Limits of the share of neighbours with equal codes, as a share of its reference; bad when it is low."""
+
+    warn: Annotated[float, Field(gt=0.0, le=1.0)]
+    block: Annotated[float, Field(gt=0.0, le=1.0)]
+    min_reference: Annotated[float, Field(ge=0.0, lt=1.0)]
+    min_rows: Rows
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn < self.block:
+            raise ValueError("warn lies below block")
+        return self
+
+
 class ShiftLimits(_Rising):
     """Limits of how far the arrivals' mean vector may lie off, as a share of the variance."""
 
@@ -102,6 +117,7 @@ class Thresholds(Section):
     perplexity: UsageLimits
     collision_rate: CollisionLimits
     largest_bucket: BucketLimits
+    neighbour_preservation: NeighbourLimits
     promotion_churn: PromotionLimits
 
 

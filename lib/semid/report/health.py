@@ -23,6 +23,8 @@ _ADVICE = {
     "used_codes": "is a part of the catalog missing from the feed? If it is gone for good, semid retrain",
     "perplexity": "is a part of the catalog missing from the feed? If it is gone for good, semid retrain",
     "collision_rate_contents": "unlike texts share their codes: retrain with larger codebook.sizes",
+    "neighbour_preservation": "items near each other no longer share codes: semid explain some arrivals; are codebook "
+    "and vectors those of one model?",
     "largest_bucket_contents": "look at the fullest bucket (semid sql); are its texts alike? Else semid retrain",
 }
 _TABLES = "the staged rows or the tables are wrong: run semid assign-ids and semid check-drift again"

@@ -50,19 +50,14 @@ def commit(store: Store, history: Releases, release: Release, actions: DataFrame
         store: The warehouse.
         history: The releases before it.
         release: The release; its counts and the versions it writes are filled in here.
-        actions: What to do to `semantic_id`, from `intervals.merge_actions`; None when it stays as it is.
+        actions: What to do to `semantic_id`, from `publish.planned`; None when it stays as it is.
     """
-    if actions is None:
-        return _complete(store, history, release, None)
-    # The MERGE reads its source twice, and the look whether there is anything to do is a third time.
-    actions.persist()
-    try:
-        if not actions.isEmpty():
-            _merge(store, actions, release)
-            return _complete(store, history, release, store.version("semantic_id"))
-    finally:
-        actions.unpersist()
-    return _complete(store, history, release, None)
+    version = None
+    if actions is not None:
+        _merge(store, actions, release)
+        version = store.version("semantic_id")
+    _tell(store, history, release, version)
+    return _announce(store, release, version)
 
 
 def finish_interrupted(store: Store) -> bool:
@@ -81,7 +76,10 @@ def finish_interrupted(store: Store) -> bool:
         release = _from_metadata(last.userMetadata)
         if release.release_id >= history.next_id:
             log.warning("finishing release %d, which a killed run left without its release row", release.release_id)
-            _complete(store, history, release, last.version if name == "semantic_id" else None)
+            version = last.version if name == "semantic_id" else None
+            if store.read("semantic_id_change").where(F.col("release_id") == release.release_id).isEmpty():
+                _tell(store, history, release, version)
+            _announce(store, release, version)
             return True
     return False
 
@@ -114,15 +112,13 @@ def _carrying(spark: SparkSession, release: Release, *transaction: str) -> Itera
             spark.conf.unset(key)
 
 
-def _complete(store: Store, history: Releases, release: Release, version: int | None) -> Release:
+def _tell(store: Store, history: Releases, release: Release, version: int | None) -> None:
+    """Write the change rows of a release; `version` is that of its MERGE, None when it moved no row."""
     before = history.current
     moved = before is not None and before.codebook_version != release.codebook_version
     if version is not None or moved:
-        written = store.read("semantic_id_change").where(F.col("release_id") == release.release_id)
-        if written.isEmpty():
-            with _carrying(store.spark, release):
-                store.append(_changes(store, before if moved else None, release, version), "semantic_id_change")
-    return _announce(store, replace(release, counts=_counts(store, release, version)), version)
+        with _carrying(store.spark, release):
+            store.append(_changes(store, before if moved else None, release, version), "semantic_id_change")
 
 
 def _changes(store: Store, left: Release | None, release: Release, version: int | None) -> DataFrame:
@@ -139,6 +135,7 @@ def _changes(store: Store, left: Release | None, release: Release, version: int 
 
 
 def _announce(store: Store, release: Release, version: int | None) -> Release:
+    release = replace(release, counts=_counts(store, release, version))
     written = {"semantic_id": store.version("semantic_id") if version is None else version}
     written["semantic_id_change"] = store.version("semantic_id_change")
     official = replace(release, table_versions={**release.table_versions, **written})

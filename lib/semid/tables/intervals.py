@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,8 +18,8 @@ def only_open(ids: DataFrame, versions: Sequence[int]) -> DataFrame:
     return ids.where(F.col("codebook_version").isin(*versions) & F.col("valid_to").isNull())
 
 
-def merge_actions(staged: DataFrame, current: DataFrame, kept: DataFrame, run_date: date, release_id: int) -> DataFrame:
-    """Return one row per thing the MERGE into `semantic_id` must do.
+def merge_plan(staged: DataFrame, current: DataFrame, wanted: DataFrame, run_date: date, release_id: int) -> DataFrame:
+    """Return what a release does to `semantic_id`: one row per codebook version and item that it touches.
 
     An interval opened before the run date is closed and a new one inserted. One opened on the run date
     itself belongs to an earlier release of the same day: it is replaced in place, or deleted with its item,
@@ -29,37 +28,52 @@ def merge_actions(staged: DataFrame, current: DataFrame, kept: DataFrame, run_da
     Args:
         staged: Rows to publish; at most one per codebook version and item.
         current: The open intervals of every version that is served.
-        kept: (codebook_version, item_id) of the rows that are to stay open.
+        wanted: (codebook_version, item_id, content_hash) of what is to have an open interval afterwards.
         run_date: The release's logical date.
         release_id: The release that opens the new intervals.
 
     Returns:
+        `stale`: whether the item is wanted with another content than it would have, or has no ID at all;
+        `actions`: an array of structs with an `action` and the columns of `semantic_id`.
+    """
+    day, columns = F.lit(run_date).cast("date"), table("semantic_id").columns
+    opened = {"valid_from": day, "valid_to": F.lit(None).cast("date"), "release_id": F.lit(release_id).cast("long")}
+    old = current.select(*KEY, F.struct(*columns).alias("old"))
+    new = staged.withColumns(opened).select(*KEY, F.struct(*columns).alias("new"))
+    sides = old.join(new, KEY, "full_outer").join(
+        wanted.select(*KEY, F.col("content_hash").alias("wanted")), KEY, "full_outer"
+    )
+    content = F.coalesce("new.content_hash", "old.content_hash")
+    stale = F.col("wanted").isNotNull() & ~content.eqNullSafe(F.col("wanted"))
+    plan = sides.select(stale.alias("stale"), _actions(day, columns).alias("actions"))
+    return plan.where(F.col("stale") | (F.size("actions") > 0))
+
+
+def merge_source(plan: DataFrame, run_date: date) -> DataFrame:
+    """Return the actions of a plan for the MERGE into `semantic_id`, one row each.
+
+    Returns:
         The columns of `semantic_id` and `action`, `merge_item_id` (null for inserts), `run_date`.
     """
-    day = F.lit(run_date).cast("date")
-    new = staged.withColumns(
-        {
-            "valid_from": day,
-            "valid_to": F.lit(None).cast("date"),
-            "release_id": F.lit(release_id).cast("long"),
-        }
-    )
-    opened = current.select(*KEY, F.col("valid_from").alias("opened_on"))
-    known = new.join(opened, KEY, "left")
-    same_day = F.col("opened_on") == day
-    staying = kept.select(*KEY).unionByName(staged.select(*KEY))
-    gone = current.join(staying, KEY, "left_anti").withColumn("opened_on", F.col("valid_from"))
-    parts = [
-        _action(gone.where(same_day), "delete"),
-        _action(gone.where(~same_day), "close"),
-        _action(known.where(same_day), "replace"),
-        _action(known.where(~same_day), "close"),
-        _action(known.where(same_day.isNull() | ~same_day), "insert"),
-    ]
-    actions = reduce(DataFrame.unionByName, parts)
+    actions = plan.select(F.inline("actions"))
     target = F.when(F.col("action") != "insert", F.col("item_id"))
-    columns = table("semantic_id").columns
-    return actions.select(*columns, "action", target.alias("merge_item_id"), day.alias("run_date"))
+    return actions.withColumns({"merge_item_id": target, "run_date": F.lit(run_date).cast("date")})
+
+
+def _actions(day: Column, columns: Sequence[str]) -> Column:
+    def do(action: str, row: str) -> Column:
+        return F.struct(F.lit(action).alias("action"), *[F.col(f"{row}.{name}").alias(name) for name in columns])
+
+    has_old, has_new = F.col("old").isNotNull(), F.col("new").isNotNull()
+    same_day, gone = F.col("old.valid_from") == day, ~has_new & F.col("wanted").isNull()
+    return (
+        F.when(has_old & gone & same_day, F.array(do("delete", "old")))
+        .when(has_old & gone, F.array(do("close", "old")))
+        .when(has_old & has_new & same_day, F.array(do("replace", "new")))
+        .when(has_old & has_new, F.array(do("close", "old"), do("insert", "new")))
+        .when(has_new, F.array(do("insert", "new")))
+        .otherwise(F.slice(F.array(do("none", "old")), 1, 0))
+    )
 
 
 def changed_ids(feed: DataFrame, release_id: int) -> DataFrame:
@@ -145,7 +159,3 @@ def _side(rows: DataFrame, side: str) -> DataFrame:
         F.col("codes").alias(f"{side}_codes"),
         F.col("content_hash").alias(f"{side}_content"),
     )
-
-
-def _action(rows: DataFrame, action: str) -> DataFrame:
-    return rows.select(*table("semantic_id").columns, F.lit(action).alias("action"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +13,7 @@ from pyspark.sql import functions as F
 from semid.errors import RunConflict
 from semid.tables import releases
 from semid.tables.commit import commit, refuse_older_date
-from semid.tables.intervals import KEY, merge_actions, only_open
+from semid.tables.intervals import merge_plan, merge_source, only_open
 from semid.tables.releases import Release
 from semid.tables.staged import staged_rows
 from semid.tables.store import Store
@@ -56,7 +58,6 @@ def publish(store: Store, publication: Publication) -> Release:
     staged = staged.drop("run_id")
     current = only_open(store.read("semantic_id"), publication.serving)
     wanted = wanted_rows(store.read("item_catalog"), publication.serving)
-    refuse_stale(staged, current, wanted)
     release = Release(
         release_id=history.next_id,
         run_id=publication.run_id,
@@ -69,8 +70,8 @@ def publish(store: Store, publication: Publication) -> Release:
         counts={"quarantined": publication.quarantined},
         verdict=publication.verdict,
     )
-    actions = merge_actions(staged, current, wanted, publication.run_date, release.release_id)
-    return commit(store, history, release, actions)
+    with planned(staged, current, wanted, release) as actions:
+        return commit(store, history, release, actions)
 
 
 def wanted_rows(catalog: DataFrame, serving: tuple[int, ...]) -> DataFrame:
@@ -79,11 +80,25 @@ def wanted_rows(catalog: DataFrame, serving: tuple[int, ...]) -> DataFrame:
     return catalog.where("is_active").select(versions, "item_id", "content_hash")
 
 
-def refuse_stale(staged: DataFrame, current: DataFrame, wanted: DataFrame) -> None:
-    """Raise RunConflict when a wanted row has an ID for its present content neither in `staged` nor in `current`."""
-    assigned = current.join(staged.select(*KEY), KEY, "left_anti").select(*KEY, "content_hash")
-    assigned = assigned.unionByName(staged.select(*KEY, "content_hash"))
-    missing = wanted.join(assigned, [*KEY, "content_hash"], "left_anti").count()
+@contextmanager
+def planned(staged: DataFrame, current: DataFrame, wanted: DataFrame, release: Release) -> Iterator[DataFrame | None]:
+    """Yield what the release does to `semantic_id`, as the source of a MERGE; None when there is nothing to do.
+
+    Raises:
+        RunConflict: A wanted row would have no ID for its present content.
+    """
+    # The plan is counted, and the MERGE reads its source twice.
+    plan = merge_plan(staged, current, wanted, release.run_date, release.release_id).persist()
+    try:
+        (row,) = plan.agg(F.count_if("stale"), F.sum(F.size("actions"))).collect()
+        refuse_stale(row[0])
+        yield merge_source(plan, release.run_date) if row[1] else None
+    finally:
+        plan.unpersist()
+
+
+def refuse_stale(missing: int) -> None:
+    """Raise RunConflict when wanted rows have no ID for their present content."""
     if missing:
         raise RunConflict(
             f"{missing} active item(s) have no ID for their present content: the catalog has changed since",

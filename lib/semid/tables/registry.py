@@ -102,7 +102,7 @@ def cards(store: Store) -> list[Card]:
         StoredDataError: Two have the same version.
     """
     names = list(Card.__dataclass_fields__)
-    rows = store.read("codebook").select(*names).orderBy("codebook_version").collect()
+    rows = sorted(store.rows("codebook", *names), key=lambda row: row.codebook_version)
     found = [Card(**{**row.asDict(), "codebook_sizes": tuple(row.codebook_sizes)}) for row in rows]
     versions = [card.codebook_version for card in found]
     if twice := sorted({version for version in versions if versions.count(version) > 1}):
@@ -146,8 +146,7 @@ def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -
         artifact: The codebook's safetensors bytes.
         source: What it was trained on.
     """
-    (newest,) = store.read("codebook").agg(F.max("codebook_version")).collect()
-    version = int(newest[0] or 0) + 1
+    version = max((int(row[0]) for row in store.rows("codebook", "codebook_version")), default=0) + 1
     digest = sha256(artifact)
     identity = {
         "kind": row["kind"],

@@ -65,7 +65,7 @@ class Releases:
 
 def load(store: Store) -> Releases:
     """Return the release table as it is now."""
-    rows = [_release(row.asDict()) for row in store.read("release").collect()]
+    rows = [_release(row.asDict()) for row in store.rows("release")]
     return Releases(tuple(sorted(rows, key=lambda row: row.release_id)))
 
 

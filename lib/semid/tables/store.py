@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from semid.tables.contract import conform, table, table_names
 
@@ -25,6 +25,7 @@ class Store:
 
     spark: SparkSession
     warehouse: str
+    _seen: dict[tuple[str, ...], tuple[int, list[Row]]] = field(default_factory=dict, repr=False, compare=False)
 
     def path(self, name: str) -> str:
         """Return the folder of table `name`."""
@@ -43,6 +44,13 @@ class Store:
         """
         pinned = self.version(name) if version is None else version
         return self.spark.read.format("delta").option("versionAsOf", pinned).load(self.path(name))
+
+    def rows(self, name: str, *columns: str) -> list[Row]:
+        """Return all rows of a small table, asked of Spark once per version: every step of a night looks at them."""
+        key, version = (name, *columns), self.version(name)
+        if key not in self._seen or self._seen[key][0] != version:
+            self._seen[key] = version, self.read(name, version).select(*(columns or "*")).collect()
+        return self._seen[key][1]
 
     def changes(self, name: str, version: int) -> DataFrame:
         """Return the rows that commit `version` changed, from the change data feed."""

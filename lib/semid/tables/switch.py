@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 from semid.errors import ConfigError, StoredDataError
 from semid.tables import releases
 from semid.tables.commit import commit, refuse_older_date
-from semid.tables.intervals import KEY, merge_actions, only_open
-from semid.tables.publish import refuse_stale, wanted_rows
+from semid.tables.intervals import KEY, only_open
+from semid.tables.publish import planned, refuse_stale, wanted_rows
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
@@ -49,7 +49,8 @@ def roll_back(store: Store, to: int, run_id: str, run_date: date) -> Release:
         counts={"quarantined": 0, "rolled_back_to": target.release_id},
         verdict=target.verdict,
     )
-    return commit(store, history, release, merge_actions(differing, now, then, run_date, release.release_id))
+    with planned(differing, now, then, release) as actions:
+        return commit(store, history, release, actions)
 
 
 def promote(store: Store, version: int, run_id: str, run_date: date) -> Release:
@@ -66,7 +67,8 @@ def promote(store: Store, version: int, run_id: str, run_date: date) -> Release:
         raise _no_shadow(version, current)
     refuse_older_date(run_date, current)
     ids = only_open(store.read("semantic_id"), [version])
-    refuse_stale(ids.limit(0), ids, wanted_rows(store.read("item_catalog"), (version,)))
+    wanted = wanted_rows(store.read("item_catalog"), (version,))
+    refuse_stale(wanted.join(ids, [*KEY, "content_hash"], "left_anti").count())
     release = Release(
         release_id=history.next_id,
         run_id=run_id,

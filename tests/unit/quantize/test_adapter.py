@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
-from sklearn.linear_model import Ridge
 
 from semid.quantize.adapter import mean_cosine, procrustes, ridge
 
@@ -31,10 +30,14 @@ def test_procrustes_agrees_with_scipy():
     np.testing.assert_allclose(expected, procrustes(new, old).matrix, atol=1e-4)
 
 
-def test_ridge_agrees_with_scikit_learn():
+def test_ridge_agrees_with_least_squares_on_augmented_rows():
+    """Hoerl and Kennard, 1970: the penalty is least squares with sqrt(alpha) times the identity as further rows."""
     new, old = vectors(unit=False), RNG.standard_normal((300, 3)).astype(np.float32)
     centred = new - new.mean(axis=0)
-    expected = Ridge(alpha=0.2 * float(np.square(centred).sum()) / 8).fit(new, old).predict(new)
+    alpha = 0.2 * float(np.square(centred).sum()) / 8
+    rows = np.concatenate([centred, np.sqrt(alpha) * np.eye(8)])
+    targets = np.concatenate([old - old.mean(axis=0), np.zeros((8, 3))])
+    expected = centred @ np.linalg.lstsq(rows, targets)[0] + old.mean(axis=0)
     np.testing.assert_allclose(expected, ridge(new, old, 0.2)(new), atol=1e-4)
 
 

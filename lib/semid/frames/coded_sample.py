@@ -1,0 +1,45 @@
+"""A sample of the contents with vectors and codes, small enough to be looked at in one place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from semid.frames.vectors import to_codes, to_matrix
+from semid.measure.neighbours import SAMPLE, CodedSample
+
+
+def collect_table_sample(
+    current: DataFrame, staged: DataFrame, embeddings: DataFrame, levels: int, contents: tuple[int, int]
+) -> CodedSample:
+    """Return about `SAMPLE` contents of the table as published and staged, and as many of tonight's arrivals.
+
+    Args:
+        current: Open rows of one codebook version.
+        staged: Its staged rows.
+        embeddings: item_embedding of its model.
+        levels: Its number of levels.
+        contents: How many distinct contents the table and the arrivals have, about.
+    """
+    of_table, of_arrivals = (_one_in(max(1, math.ceil(number / SAMPLE))) for number in contents)
+    both = ["content_hash", "codes"]
+    rows = current.where(of_table).select(*both, F.lit(False).alias("arrived"))
+    rows = rows.unionByName(staged.where(of_table | of_arrivals).select(*both, F.lit(True).alias("arrived")))
+    rows = rows.groupBy(*both).agg(F.bool_and("arrived").alias("arrived"))
+    vectors = embeddings.where(of_table | of_arrivals).select("content_hash", "embedding")
+    found = rows.join(vectors, "content_hash").select(*both, "embedding", "arrived", of_table.alias("among")).toArrow()
+    return _sample(found.sort_by("content_hash").combine_chunks(), levels)
+
+
+def _one_in(number: int) -> Column:
+    return F.pmod(F.xxhash64("content_hash"), F.lit(number)) == 0
+
+
+def _sample(table: pa.Table, levels: int) -> CodedSample:
+    x, codes = (table.column(name).combine_chunks() for name in ("embedding", "codes"))
+    arrived, among = (np.asarray(table.column(name), np.bool_) for name in ("arrived", "among"))
+    return CodedSample(to_matrix(x), to_codes(codes, levels), arrived, among)
