@@ -29,7 +29,7 @@ test: $(READY)   ## lint, types, import contracts and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not faults" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not faults" -n 2 --dist loadgroup --no-loadscope-reorder
 
 faults: $(READY) ## kill -9 at every step boundary and inside publish; a quarter of an hour
 	$(BIN)/pytest -m faults

@@ -16,6 +16,13 @@ if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file in one process, and all users of the two nights, which take a minute, in the same one."""
+    for item in items:
+        shared = "nights" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("nights" if shared else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """The one session of the test run: two cores, four attempts a task."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
-import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,6 @@ import pytest
 
 from semid.cli import demo
 from tests import catalog
-from tests.nights import Nights
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,12 +43,18 @@ def test_make_targets_exist() -> None:
         subprocess.run([*line.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_demo_prints_what_the_page_promises(
-    spark: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`make demo` is `semid demo`: two nights on the embedded catalog with the counts of the page."""
-    assert demo.main(["--folder", str(tmp_path / "demo")]) == 0
-    printed = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def demonstrated(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which `make demo`, which is `semid demo`, has run, and what it printed."""
+    folder, printed = tmp_path_factory.mktemp("checkout"), io.StringIO()
+    with redirect_stdout(printed):
+        assert demo.main(["--folder", str(folder / "demo")]) == 0
+    return folder, printed.getvalue()
+
+
+def test_the_demo_prints_what_the_page_promises(demonstrated: tuple[Path, str]) -> None:
+    """Two nights on the embedded catalog with the counts of the page."""
+    printed = demonstrated[1]
     promised = re.search(
         r"Expect ([\d,]+) items.*?(\d+) added, (\d+) changed, (\d+) removed, (\d+) rows", README, re.DOTALL
     )
@@ -62,20 +68,14 @@ def test_the_demo_prints_what_the_page_promises(
         assert title in printed
 
 
-def test_every_other_command_runs(nights: Nights, tmp_path: Path) -> None:
+def test_every_other_command_runs(demonstrated: tuple[Path, str]) -> None:
     """In order, in a folder with the checkout's environment, an own catalog and the demo's warehouse."""
+    folder, _ = demonstrated
     for name in (".venv", "conf", "jobs"):
-        (tmp_path / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
-    shutil.copytree(nights.warehouse, tmp_path / "demo" / "warehouse")
-    moved = (
-        (tmp_path / "demo" / "warehouse" / "catalog.sql")
-        .read_text()
-        .replace(str(nights.warehouse), str(tmp_path / "demo" / "warehouse"))
-    )
-    (tmp_path / "demo" / "warehouse" / "catalog.sql").write_text(moved)
-    pq.write_table(pa.Table.from_pylist(catalog.items(900)), tmp_path / "items.parquet")
+        (folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
+    pq.write_table(pa.Table.from_pylist(catalog.items(900)), folder / "items.parquet")
     script = "set -eu\n" + "\n".join(line for line in COMMANDS if line not in MAKE)
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "current    release 1 of" in done.stdout
     # spark-submit passes a Python program's stderr on through its own stdout

@@ -106,7 +106,7 @@ def sample_of(before: np.ndarray, old: np.ndarray, x: np.ndarray, codes: np.ndar
     everything, arrived = np.concatenate([before, x]), np.arange(len(before) + len(x)) >= len(before)
     among = np.random.default_rng(len(before)).permutation(len(everything)) < SAMPLE
     seen = among | arrived
-    return CodedSample(everything[seen], np.concatenate([old, codes])[seen], arrived[seen], among[seen])
+    return CodedSample(everything[seen], np.concatenate([old, codes])[seen], arrived[seen], ~arrived[seen], among[seen])
 
 
 def again(world: World, codebook: Codebook) -> Check:

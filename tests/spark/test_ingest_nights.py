@@ -31,7 +31,7 @@ NIGHTS: list[list[Row]] = [
 
 
 @pytest.fixture(scope="module")
-def nights(
+def ingested(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[dict[str, Row], dict[str, Any]]]:
     """After each night: the catalog by item, and the run's counts with the table's version."""
@@ -55,17 +55,17 @@ def changes(counts: dict[str, Any]) -> dict[str, int]:
     return {k: counts[k] for k in ("new", "changed", "content_changed", "removed", "returned")}
 
 
-def test_first_night(nights: Any) -> None:
+def test_first_night(ingested: Any) -> None:
     """Every item is new and carries the run date."""
-    catalog, counts = nights[0]
+    catalog, counts = ingested[0]
     assert changes(counts) == {"new": 4, "changed": 0, "content_changed": 0, "removed": 0, "returned": 0}
     assert {str(row["first_seen"]) for row in catalog.values()} == {"2026-01-01"}
     assert all(row["is_active"] for row in catalog.values())
 
 
-def test_second_night(nights: Any) -> None:
+def test_second_night(ingested: Any) -> None:
     """Edits, removals and arrivals are told apart; a moved picture changes the row but not the content."""
-    (before, _), (after, counts) = nights[:2]
+    (before, _), (after, counts) = ingested[:2]
     assert changes(counts) == {"new": 1, "changed": 3, "content_changed": 2, "removed": 1, "returned": 0}
     assert after["a"]["content_hash"] == before["a"]["content_hash"]
     assert after["a"]["image_url"] == "http://new/a"
@@ -79,17 +79,17 @@ def test_second_night(nights: Any) -> None:
     assert "f" not in after
 
 
-def test_quiet_night_commits_nothing(nights: Any) -> None:
+def test_quiet_night_commits_nothing(ingested: Any) -> None:
     """The same rows in another order make no commit and count no change."""
-    (before, then), (after, counts) = nights[1:3]
+    (before, then), (after, counts) = ingested[1:3]
     assert set(changes(counts).values()) == {0}
     assert counts["version"] == then["version"]
     assert after == before
 
 
-def test_returned_and_kept(nights: Any) -> None:
+def test_returned_and_kept(ingested: Any) -> None:
     """An item that comes back is active again since its first day; one whose row is bad keeps its stored state."""
-    (before, then), (after, counts) = nights[2:4]
+    (before, then), (after, counts) = ingested[2:4]
     assert changes(counts) == {"new": 0, "changed": 0, "content_changed": 0, "removed": 3, "returned": 1}
     assert after["c"]["is_active"]
     assert str(after["c"]["first_seen"]) == "2026-01-01"
@@ -97,6 +97,6 @@ def test_returned_and_kept(nights: Any) -> None:
     assert counts["version"] == then["version"] + 1
 
 
-def test_reasons_are_counted(nights: Any) -> None:
+def test_reasons_are_counted(ingested: Any) -> None:
     """Each night's run tells why rows were set aside."""
-    assert [counts["reasons"] for _, counts in nights] == [{}, {"no_text": 1}, {"no_text": 1}, {"no_text": 1}]
+    assert [counts["reasons"] for _, counts in ingested] == [{}, {"no_text": 1}, {"no_text": 1}, {"no_text": 1}]

@@ -110,7 +110,7 @@ class Audit:
         return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *near, *moved, *again]
 
     def _reproduced(self, version: int, sample: CodedSample) -> list[Check]:
-        stored, published = registry.load(self.store, version), ~sample.arrived & sample.among
+        stored, published = registry.load(self.store, version), sample.published & sample.among
         if not published.any():
             return [reproduced(0, 0)]
         kept = keep_codes(sample.x[published], stored.codebook, sample.codes[published], stored.tolerance).kept

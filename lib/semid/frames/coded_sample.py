@@ -27,11 +27,12 @@ def collect_table_sample(
     """
     of_table, of_arrivals = (_one_in(max(1, math.ceil(number / SAMPLE))) for number in contents)
     both = ["content_hash", "codes"]
-    rows = current.where(of_table).select(*both, F.lit(False).alias("arrived"))
-    rows = rows.unionByName(staged.where(of_table | of_arrivals).select(*both, F.lit(True).alias("arrived")))
-    rows = rows.groupBy(*both).agg(F.bool_and("arrived").alias("arrived"))
+    rows = current.where(of_table).select(*both, F.lit(False).alias("new"))
+    rows = rows.unionByName(staged.where(of_table | of_arrivals).select(*both, F.lit(True).alias("new")))
+    rows = rows.groupBy(*both).agg(F.bool_or("new").alias("arrived"), (~F.bool_and("new")).alias("published"))
     vectors = embeddings.where(of_table | of_arrivals).select("content_hash", "embedding")
-    found = rows.join(vectors, "content_hash").select(*both, "embedding", "arrived", of_table.alias("among")).toArrow()
+    flags = "arrived", "published", of_table.alias("among")
+    found = rows.join(vectors, "content_hash").select(*both, "embedding", *flags).toArrow()
     return _sample(found.sort_by("content_hash").combine_chunks(), levels)
 
 
@@ -41,5 +42,5 @@ def _one_in(number: int) -> Column:
 
 def _sample(table: pa.Table, levels: int) -> CodedSample:
     x, codes = (table.column(name).combine_chunks() for name in ("embedding", "codes"))
-    arrived, among = (np.asarray(table.column(name), np.bool_) for name in ("arrived", "among"))
-    return CodedSample(to_matrix(x), to_codes(codes, levels), arrived, among)
+    flags = (np.asarray(table.column(name), np.bool_) for name in ("arrived", "published", "among"))
+    return CodedSample(to_matrix(x), to_codes(codes, levels), *flags)

@@ -25,13 +25,15 @@ class CodedSample:
     Attributes:
         x: Vectors (n, d).
         codes: Codes (n, levels).
-        arrived: Which of them (n,) are new tonight.
+        arrived: Which of them (n,) new or edited items have tonight.
+        published: Which of them (n,) published items have, as far as they are in `among`.
         among: Which of them (n,) are a fair sample of the whole table; the others are further arrivals.
     """
 
     x: Floats
     codes: Codes
     arrived: NDArray[np.bool_]
+    published: NDArray[np.bool_]
     among: NDArray[np.bool_]
 
 

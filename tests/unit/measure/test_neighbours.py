@@ -19,7 +19,7 @@ ARRIVED = np.arange(len(X)) % 10 == 0
 
 def checks(codes=CODES, metrics=METRICS, among=None, limits=LIMITS):
     among = np.ones(len(X), np.bool_) if among is None else among
-    found = compare_neighbours(CodedSample(X, codes, ARRIVED, among), metrics, limits)
+    found = compare_neighbours(CodedSample(X, codes, ARRIVED, ~ARRIVED, among), metrics, limits)
     return {(check.cohort, check.level): check for check in found}
 
 
