@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,12 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from semid.errors import ConfigError
+
+
+def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    if wrong := [name for name, value in params.items() if isinstance(value, float) and not math.isfinite(value)]:
+        raise ValueError(f"not a finite number: {', '.join(wrong)}")
+    return params
 
 
 def _plain_location(value: str) -> str:
@@ -98,7 +105,7 @@ class CodebookConfig(Section):
     sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]
-    params: Mapping[str, Any]
+    params: Annotated[Mapping[str, Any], AfterValidator(_finite)]
 
 
 class RetrainConfig(Section):
@@ -223,7 +230,10 @@ def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str
     try:
         return model.model_validate_json(json.dumps(settings, default=str))
     except ValidationError as error:
-        problems = [_problem(model, item, sources) for item in error.errors()]
+        found = error.errors()
+        # A wrong element also makes its list too short, which is no second mistake of the user's.
+        inner = {item["loc"][:-1] for item in found}
+        problems = [_problem(model, item, sources) for item in found if item["loc"] not in inner]
         raise ConfigError(
             f"{len(problems)} setting(s) are wrong",
             where=", ".join(sorted(set(sources.values()))) or name,
@@ -235,10 +245,9 @@ def _validated(model: type[M], settings: Mapping[str, Any], sources: Mapping[str
 def _problem(model: type[BaseModel], item: Any, sources: Mapping[str, str]) -> str:
     location = [str(part) for part in item["loc"]]
     key = ".".join(location)
-    source = next(
-        (sources[k] for k in (".".join(location[:n]) for n in range(len(location), 0, -1)) if k in sources),
-        "",
-    )
+    above = [".".join(location[:n]) for n in range(len(location), 0, -1)]
+    below = [path for path in sources if path.startswith(f"{key}.")]
+    source = next((sources[path] for path in [*above, *below] if path in sources), "")
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _fields_at(model, location[:-1]), n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""

@@ -89,6 +89,7 @@ def test_wrong_types_are_refused(setting: str) -> None:
         "codebook.sizes=[256,1]",
         "codebook.sizes=[65537]",
         "codebook.seed=-1",
+        "codebook.params={epochs: 3, learning_rate: .nan}",
         "codebook.sample_rows=1",
         "catalog.max_quarantined=1.5",
         "catalog.max_removed=-0.1",
@@ -103,7 +104,9 @@ def test_wrong_types_are_refused(setting: str) -> None:
 def test_values_out_of_range_are_refused(setting: str) -> None:
     """I50: levels 0, codes 1 or above 65,536, shares above 1, NaN, and YAML's `no` (false) where text belongs."""
     key = setting.split("=", maxsplit=1)[0]
-    assert any(problem.startswith(key) for problem in refused(None, setting).problems)
+    (problem,) = refused(None, setting).problems
+    assert problem.startswith(key)
+    assert f"--set {setting}" in problem
 
 
 @pytest.mark.parametrize("key", ["warehouse", "catalog.path", "embedding.model", "gate.thresholds", "spark.properties"])
