@@ -12,6 +12,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job, run_steps
 from semid.jobs import assign_ids, check_drift, embed_items, ingest_catalog, publish_ids, train_codebook
+from semid.measure.fit import recipe_of
 from semid.tables import releases, serving
 from semid.tables.commit import refuse_older_date
 from semid.text.model import fingerprint_of
@@ -26,9 +27,12 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Run the steps in data order under one run id; every step writes only what is not there yet."""
-    # Known before the first step: neither may cost a night of embedding and then be refused.
+    # Known before the first step: none of this may cost a night of embedding and then be refused.
     model, settings = fingerprint_of(ctx.config), ctx.config.codebook
-    serving.require_model(serving.serving_of(ctx.store, ctx.run_id, model, settings), model, settings)
+    found = serving.serving_of(ctx.store, ctx.run_id, model, settings)
+    serving.require_model(found, model, settings)
+    if not found.versions:
+        recipe_of(settings)
     refuse_older_date(ctx.run_date, releases.load(ctx.store).current)
     results = run_steps(ctx, [step.JOB for step in STEPS])
     return StepResult(

@@ -13,6 +13,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, run_job, run_steps
 from semid.jobs import assign_ids, check_drift, embed_items, publish_ids, train_successor
+from semid.measure.fit import recipe_of
 
 STEPS = (embed_items, train_successor, assign_ids, check_drift, publish_ids)
 
@@ -27,6 +28,7 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Run the steps under one run id; a run that was killed goes on with the codebook it had trained."""
+    recipe_of(ctx.config.codebook)  # refused before the contents are embedded by a new model
     results = run_steps(ctx, [step.JOB for step in STEPS])
     published = results["publish_ids"]
     return StepResult(results["assign_ids"].rows_in, published.rows_out, published.metrics)

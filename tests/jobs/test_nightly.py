@@ -97,3 +97,14 @@ def test_shuffled_and_repartitioned_feed_gives_the_same_codebook_and_ids(nights:
     assert sorted(map(tuple, first_release.collect())) == sorted(
         map(tuple, again.read("semantic_id").select(*PUBLISHED).collect())
     )
+
+
+def test_unknown_parameters_are_refused_before_the_first_step(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt parameter of the codebook does not cost a night of embedding."""
+    feed = catalog.write_jsonl(catalog.items(20), tmp_path / "feed.jsonl")
+    wrong = ["--set", "codebook.params={epoch: 5}"]
+    assert semid_nightly(Path(store.warehouse), feed, NIGHT1, *wrong) == 2
+    assert "unknown parameters ['epoch']" in capsys.readouterr().err
+    assert store.read("item_catalog").isEmpty()

@@ -18,7 +18,7 @@ from semid.measure.codes import collision_rate, perplexity, used_codes
 from semid.measure.neighbours import of_training
 from semid.measure.shift import described
 from semid.quantize.align import aligned, count_matrices
-from semid.quantize.base import Codebook, Codes, Floats, quantization_error
+from semid.quantize.base import Codebook, Codes, Floats, Quantizer, quantization_error
 from semid.quantize.codebook import to_bytes
 from semid.quantize.holdout import held_out
 from semid.quantize.quantizers import quantizer
@@ -63,8 +63,8 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
     rng = np.random.default_rng(settings.seed)
     seen, unseen = _split(x, max(settings.sizes))
     started = time.monotonic()
+    recipe = recipe_of(settings)
     try:
-        recipe = quantizer(settings.kind, settings.sizes, settings.params, _say)
         codebook = recipe.fit(seen, rng, None if before is None else before.codebook)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook.params") from error
@@ -85,6 +85,18 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
         "seed": settings.seed,
     }
     return row, to_bytes(codebook)
+
+
+def recipe_of(settings: CodebookConfig) -> Quantizer:
+    """Return the quantizer that the settings describe.
+
+    Raises:
+        ConfigError: `codebook.params` are not the kind's.
+    """
+    try:
+        return quantizer(settings.kind, settings.sizes, settings.params, _say)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook.params") from error
 
 
 def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]:
