@@ -31,7 +31,7 @@ test: $(READY)   ## lint, types, import contracts and all tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not faults" -n 2 --dist loadgroup --no-loadscope-reorder
 
-faults: $(READY) ## kill -9 at every step boundary and inside publish; a quarter of an hour
+faults: $(READY) ## kill -9 at every step boundary and inside publish; twenty minutes
 	$(BIN)/pytest -m faults
 
 bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md

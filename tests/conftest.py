@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from semid.config import SparkConfig
-
-# Several JVMs share few cores here: a collector with threads of its own takes a twentieth more processor time.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:+UseSerialGC")
 
 # pytest-xdist runs its workers from a string, so their main module has no file. PySpark's Connect package, which Great
 # Expectations imports, takes such a process for its own doctests and ends it with exit 0.

@@ -1,6 +1,6 @@
 """Measure how far IDs move when a codebook is trained again, and print the tables of docs/stability.md.
 
-Usage: stability.py WAREHOUSE ... [--kinds rkmeans rqvae] [--items 12000]      (warehouses that `make bench` made)
+Usage: stability.py WAREHOUSE ... [--kinds rkmeans rqvae] [--items 12000]   (warehouses of `make bench`, named first)
 A catalog is cut down to `--items` items by a hash of their ids, split by another hash (the seed is its salt) into a
 base and held-back items, and fitted on the base. Then it grows by 5 and 20 % of the base and, where the warehouse has
 two nights, from the first night to the second, and each way of going on is measured: churn over the items whose
