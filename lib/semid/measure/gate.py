@@ -32,6 +32,19 @@ class _Rising(Section):
         return self
 
 
+class _Falling(Section):
+    """Limits of a statistic that is bad when it is low, as shares of its reference."""
+
+    warn: Annotated[float, Field(gt=0.0, le=1.0)]
+    block: Annotated[float, Field(gt=0.0, le=1.0)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn < self.block:
+            raise ValueError("warn lies below block")
+        return self
+
+
 class ErrorRatioLimits(_Rising):
     """Limits of the arrivals' quantization-error ratio."""
 
@@ -58,33 +71,17 @@ class BucketLimits(_Rising):
     min_rows: Rows
 
 
-class UsageLimits(Section):
-    """Limits of a statistic of code usage, as a share of its reference; bad when it is low."""
+class UsageLimits(_Falling):
+    """Limits of a statistic of code usage."""
 
-    warn: Annotated[float, Field(gt=0.0, le=1.0)]
-    block: Annotated[float, Field(gt=0.0, le=1.0)]
     min_rows_per_code: Rows
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.warn < self.block:
-            raise ValueError("warn lies below block")
-        return self
 
+class NeighbourLimits(_Falling):
+    """Limits of the share of neighbours with equal codes."""
 
-class NeighbourLimits(Section):
-    """Limits of the share of neighbours with equal codes, as a share of its reference; bad when it is low."""
-
-    warn: Annotated[float, Field(gt=0.0, le=1.0)]
-    block: Annotated[float, Field(gt=0.0, le=1.0)]
     min_reference: Annotated[float, Field(ge=0.0, lt=1.0)]
     min_rows: Rows
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.warn < self.block:
-            raise ValueError("warn lies below block")
-        return self
 
 
 class ShiftLimits(_Rising):
