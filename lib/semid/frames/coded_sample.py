@@ -25,7 +25,7 @@ def collect_table_sample(
         levels: Its number of levels.
         contents: How many distinct contents the table and the arrivals have, about.
     """
-    of_table, of_arrivals = (_one_in(max(1, math.ceil(number / SAMPLE))) for number in contents)
+    of_table, of_arrivals = (_in_sample(number) for number in contents)
     both = ["content_hash", "codes"]
     rows = current.where(of_table).select(*both, F.lit(False).alias("new"))
     rows = rows.unionByName(staged.where(of_table | of_arrivals).select(*both, F.lit(True).alias("new")))
@@ -36,8 +36,10 @@ def collect_table_sample(
     return _sample(found.sort_by("content_hash").combine_chunks(), levels)
 
 
-def _one_in(number: int) -> Column:
-    return F.pmod(F.xxhash64("content_hash"), F.lit(number)) == 0
+def _in_sample(contents: int) -> Column:
+    # A share in millionths, not one in n: neighbours must be as near as they were among the training's SAMPLE contents.
+    share = math.ceil(1e6 * min(1.0, SAMPLE / max(contents, 1)))
+    return F.pmod(F.xxhash64("content_hash"), F.lit(1_000_000)) < share
 
 
 def _sample(table: pa.Table, levels: int) -> CodedSample:
