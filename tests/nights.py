@@ -10,7 +10,7 @@ from semid.jobs import nightly
 from semid.tables.store import Store
 from tests import catalog
 
-SETTINGS = ["--set", "codebook.sizes=[16,16,8]", "--set", "codebook.params={epochs: 5}"]
+SETTINGS = ["--set", "codebook.sizes=[16,16,8]", "--set", "codebook.params={epochs: 5}", "--set", "codebook.capacity=1"]
 NIGHT1, NIGHT2 = "2026-01-05", "2026-01-06"
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semid.errors import ConfigError
 
@@ -105,7 +105,14 @@ class CodebookConfig(Section):
     sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]
+    capacity: Annotated[int, Field(ge=1)] | None
     params: Annotated[Mapping[str, Any], AfterValidator(_finite)]
+
+    @model_validator(mode="after")
+    def _room_below_the_prefix(self) -> Self:
+        if self.capacity is not None and len(self.sizes) < 2:
+            raise ValueError("a capacity needs two levels or more: what finds its ID full takes another last code")
+        return self
 
 
 class RetrainConfig(Section):

@@ -52,6 +52,14 @@ def test_intervals_never_overlap_and_current_ids_are_unique(nights: Nights) -> N
     assert given.groupBy("semantic_id").count().where("count > 1").count() == 0
 
 
+def test_no_two_contents_share_their_codes(nights: Nights) -> None:
+    """With a capacity of 1 on both nights: no prefix of this catalog has more contents than last codes."""
+    current = nights.store.read("semantic_id").where("valid_to IS NULL").collect()
+    contents, codes = (len({str(row[name]) for row in current}) for name in ("content_hash", "codes"))
+    assert contents == codes
+    assert contents < len(current), "items of one content do share them"
+
+
 def test_a_repeated_night_changes_nothing(nights: Nights) -> None:
     """The same feed, date and settings again: exit 0 and every table at its version."""
     before = {name: nights.store.version(name) for name in table_names()}

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from semid.frames.capacity import within_capacity
 from semid.frames.resolve import to_ledger, with_dedup_index
-from semid.frames.vectors import to_codes, to_lists, to_matrix
+from semid.frames.vectors import codebook_of, to_codes, to_lists, to_matrix
 from semid.quantize.base import Codebook, Codes, Floats, quantization_error
-from semid.quantize.codebook import from_bytes
 from semid.quantize.hysteresis import keep_codes
 from semid.tables.intervals import only_open
 from semid.tables.registry import StoredCodebook
 from semid.tables.serving import Serving
 
-_CODED = "content_hash string, codes array<int>, quantization_error float"
+_CODED = "content_hash string, codes array<int>, quantization_error float, kept boolean"
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Assigned:
     Attributes:
         arrivals: (codebook_version, item_id, content_hash) of the items that need an ID.
         rows: The same items with codes, quantization_error and dedup_index.
-        coded: The persisted codes of their contents; unpersist it when the rows are written.
+        coded: Persisted codes of their contents; unpersist them when the rows are written.
     """
 
     arrivals: DataFrame
     rows: DataFrame
-    coded: DataFrame
+    coded: tuple[DataFrame, ...]
 
 
 def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> Assigned:
@@ -69,12 +70,15 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> As
     else:
         old = to_given_codes(only_open(inputs.ids, [incumbents]), incumbents)
         coded = to_kept_contents(contents, old, stored)
-    # Numbering looks at the codes twice; encoding them twice would double the night's work.
-    coded = coded.unionByName(known.join(arrivals, "content_hash", "left_semi")).persist()
+    # What is looked at twice is persisted: encoding it twice would double the night's work.
+    raw = () if stored.capacity is None else (coded.persist(),)
+    if stored.capacity is not None:
+        coded = within_capacity(coded, contents, known, stored)
+    coded = coded.drop("kept").unionByName(known.join(arrivals, "content_hash", "left_semi")).persist()
     ledger = to_ledger(inputs.changes, stored.version if incumbents is None else incumbents)
     numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
     version = F.lit(stored.version).cast("int").alias("codebook_version")
-    return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), coded)
+    return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), (coded, *raw))
 
 
 def incumbents_of(inputs: Inputs, found: Serving, version: int) -> int | None:
@@ -108,7 +112,7 @@ def to_given_codes(ids: DataFrame, version: int) -> DataFrame:
 
 
 def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
-    """Return (content_hash, codes, quantization_error) of (content_hash, embedding).
+    """Return (content_hash, codes, quantization_error, kept) of (content_hash, embedding); nothing is kept.
 
     Args:
         embeddings: One row per content.
@@ -117,7 +121,7 @@ def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
     shared = embeddings.sparkSession.sparkContext.broadcast(artifact)
 
     def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        codebook = _codebook(shared.value)
+        codebook = codebook_of(shared.value)
         for batch in batches:
             if batch.num_rows:
                 yield _coded(batch, codebook)
@@ -126,7 +130,7 @@ def to_coded_contents(embeddings: DataFrame, artifact: bytes) -> DataFrame:
 
 
 def to_kept_contents(embeddings: DataFrame, old: DataFrame, stored: StoredCodebook) -> DataFrame:
-    """Return (content_hash, codes, quantization_error), keeping old codes that are good enough.
+    """Return (content_hash, codes, quantization_error, kept), keeping old codes that are good enough.
 
     Args:
         embeddings: (content_hash, embedding), one row per content.
@@ -136,7 +140,7 @@ def to_kept_contents(embeddings: DataFrame, old: DataFrame, stored: StoredCodebo
     shared, tolerance = embeddings.sparkSession.sparkContext.broadcast(stored.artifact), stored.tolerance
 
     def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        codebook = _codebook(shared.value)
+        codebook = codebook_of(shared.value)
         for batch in batches:
             if batch.num_rows:
                 yield _kept(batch, codebook, tolerance)
@@ -161,23 +165,18 @@ def only_contents_of(embeddings: DataFrame, items: DataFrame, model: str) -> Dat
     )
 
 
-@lru_cache(maxsize=2)
-def _codebook(artifact: bytes) -> Codebook:
-    return from_bytes(artifact)
-
-
 def _coded(batch: pa.RecordBatch, codebook: Codebook) -> pa.RecordBatch:
     x = to_matrix(batch.column("embedding"))
     codes = codebook.encode(x)
-    return _batch(batch, codes, quantization_error(x, codebook.decode(codes)))
+    return _batch(batch, codes, quantization_error(x, codebook.decode(codes)), np.zeros(len(x), np.bool_))
 
 
 def _kept(batch: pa.RecordBatch, codebook: Codebook, tolerance: float) -> pa.RecordBatch:
     old = to_codes(batch.column("old_codes"), len(codebook.sizes))
     kept = keep_codes(to_matrix(batch.column("embedding")), codebook, old, tolerance)
-    return _batch(batch, kept.codes, kept.error)
+    return _batch(batch, kept.codes, kept.error, kept.kept)
 
 
-def _batch(batch: pa.RecordBatch, codes: Codes, error: Floats) -> pa.RecordBatch:
-    columns = [batch.column("content_hash"), to_lists(codes), pa.array(error, pa.float32())]
-    return pa.RecordBatch.from_arrays(columns, names=["content_hash", "codes", "quantization_error"])
+def _batch(batch: pa.RecordBatch, codes: Codes, error: Floats, kept: NDArray[np.bool_]) -> pa.RecordBatch:
+    columns = [batch.column("content_hash"), to_lists(codes), pa.array(error, pa.float32()), pa.array(kept)]
+    return pa.RecordBatch.from_arrays(columns, names=["content_hash", "codes", "quantization_error", "kept"])

@@ -22,6 +22,7 @@ from semid.measure.neighbours import CodedSample, compare_neighbours
 from semid.measure.promotion import compare_versions
 from semid.measure.shift import compare_vectors
 from semid.measure.streak import NIGHTS, streaks
+from semid.quantize.capacity import best_last
 from semid.quantize.hysteresis import keep_codes
 from semid.tables import registry
 from semid.tables.drift import earlier_statuses
@@ -113,7 +114,10 @@ class Audit:
         stored, published = registry.load(self.store, version), sample.published & sample.among
         if not published.any():
             return [reproduced(0, 0)]
-        kept = keep_codes(sample.x[published], stored.codebook, sample.codes[published], stored.tolerance).kept
+        x, codes = sample.x[published], sample.codes[published]
+        if stored.capacity is not None:  # the last code may be the next best
+            codes = best_last(x, stored.codebook, codes)
+        kept = keep_codes(x, stored.codebook, codes, stored.tolerance).kept
         return [reproduced(len(kept), int((~kept).sum()))]
 
     def _promotion(self, card: Card, staged: DataFrame, ids: DataFrame) -> list[Check]:

@@ -1,13 +1,16 @@
-"""Vectors between Arrow and NumPy, without a Python list on the way."""
+"""Vectors between Arrow and NumPy, without a Python list on the way, and the codebook that a worker holds."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from semid.quantize.base import Codes, Floats
+from semid.quantize.base import Codebook, Codes, Floats
+from semid.quantize.codebook import from_bytes
 
 
 def to_matrix(column: pa.ListArray) -> Floats:
@@ -40,3 +43,9 @@ def to_lists(matrix: NDArray[np.generic]) -> pa.ListArray:
     rows, width = matrix.shape
     offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
     return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(matrix).ravel())
+
+
+@lru_cache(maxsize=2)
+def codebook_of(artifact: bytes) -> Codebook:
+    """Return the codebook in these bytes, read once per Python worker."""
+    return from_bytes(artifact)

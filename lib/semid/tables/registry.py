@@ -38,8 +38,10 @@ class Card:
 
     def is_as(self, model: str, config: CodebookConfig) -> bool:
         """Return whether it was trained on this model's vectors with these settings."""
-        own = (self.model, self.kind, self.codebook_sizes, self.seed, self.params)
-        return own == (model, config.kind, config.sizes, config.seed, to_json(dict(config.params)))
+        capacity = self.json_of("trained_on").get("capacity")
+        own = (self.model, self.kind, self.codebook_sizes, self.seed, capacity, self.params)
+        asked = (config.kind, config.sizes, config.seed, config.capacity, to_json(dict(config.params)))
+        return own == (model, *asked)
 
     def json_of(self, column: str) -> dict[str, Any]:
         """Return `metrics` or `trained_on` as a mapping.
@@ -67,6 +69,7 @@ class StoredCodebook:
         artifact: Its bytes.
         codebook: What they hold.
         tolerance: How much worse than the best ones the codes may be that its first assignment kept.
+        capacity: Most distinct contents that get the same codes; None for no limit.
     """
 
     version: int
@@ -74,6 +77,7 @@ class StoredCodebook:
     artifact: bytes
     codebook: Codebook
     tolerance: float
+    capacity: int | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Source:
         rows: Number of contents.
         run_id: The run that trained it.
         tolerance: How much worse than the best ones old codes may be that its first assignment keeps.
+        capacity: Most distinct contents that get the same codes; None for no limit.
     """
 
     model: str
@@ -93,6 +98,7 @@ class Source:
     rows: int
     run_id: str
     tolerance: float = 0.0
+    capacity: int | None = None
 
 
 def cards(store: Store) -> list[Card]:
@@ -133,8 +139,9 @@ def load(store: Store, version: int) -> StoredCodebook:
         codebook = from_bytes(artifact)
     except ValueError as error:
         raise StoredDataError(f"the artifact is no usable codebook: {error}", where=where) from error
-    tolerance = float(json.loads(rows[0].trained_on).get("tolerance", 0.0))
-    return StoredCodebook(version, rows[0].model, artifact, codebook, tolerance)
+    source = json.loads(rows[0].trained_on)
+    tolerance = float(source.get("tolerance", 0.0))
+    return StoredCodebook(version, rows[0].model, artifact, codebook, tolerance, source.get("capacity"))
 
 
 def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -> int:
@@ -159,6 +166,7 @@ def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -
         "item_embedding": store.version("item_embedding"),
         "embedding": source.embedding.model_dump(mode="json"),
         "tolerance": source.tolerance,
+        "capacity": source.capacity,
     }
     written = {
         **row,
