@@ -8,7 +8,6 @@ parts are equals and prefixes have no coarse-to-fine order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
@@ -20,7 +19,6 @@ from semid.quantize.base import (
     Codes,
     Floats,
     Progress,
-    check_codes,
     check_enough,
     check_warm_start,
     finite_vectors,
@@ -179,15 +177,13 @@ def balanced_directions(x: Floats, levels: int) -> Floats:
     (Ge et al., section 3.2, "eigenvalue allocation").
     """
     centred = x - x.mean(axis=0, dtype=np.float64)
-    values, directions = np.linalg.eigh(exact_matmul(centred.T, centred) / len(x))
-    room = np.array(widths(x.shape[1], levels))
+    values, directions = np.linalg.eigh(exact_matmul(centred.T, centred))
+    # less than a billionth of the largest is rounding; as multiples of that, no logarithm is below 0
+    logs = np.log(np.maximum(values / (values[-1] * 1e-9 or 1.0), 1))
+    room = widths(x.shape[1], levels)
     given: list[list[int]] = [[] for _ in room]
-    # directions without variance would count as minus infinity; counted above 1, products grow with each direction
-    logs = np.log(np.maximum(values, values[-1] * 1e-9 or 1.0) / (values[-1] * 1e-9 or 1.0))
-    sums = np.zeros(levels)
-    for i in range(len(values) - 1, -1, -1):
-        part = int(np.where(room > 0, sums, np.inf).argmin())
-        given[part].append(i)
-        sums[part] += logs[i]
-        room[part] -= 1
-    return directions[:, sum(given, [])].astype(np.float32)
+    for i in reversed(range(len(values))):  # eigh sorts upwards
+        open_parts = [part for part in range(levels) if len(given[part]) < room[part]]
+        lightest = min(open_parts, key=lambda part: sum(logs[given[part]]))
+        given[lightest].append(i)
+    return directions[:, np.concatenate(given)].astype(np.float32)

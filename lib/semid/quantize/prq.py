@@ -1,4 +1,4 @@
-"""Projection residual k-means: directions instead of positions, and each level looks across what the levels above fixed.
+"""Projection residual k-means: directions, not positions, and each level looks across what the levels above fixed.
 
 PRQ-KMeans, arXiv 2608.24207. With unit(v) = v / |v| and points p of length 1:
 
@@ -6,15 +6,16 @@ PRQ-KMeans, arXiv 2608.24207. With unit(v) = v / |v| and points p of length 1:
     code_l = the p of level l with the largest r_l.p, the nearest one
     r_l+1 = unit(r_l - (r_l.p) p)
 
-The lengths that `unit` drops are lost to the codes, so nothing can be added up. But r_l = a p + sqrt(1 - a^2) r_l+1 with
-a = r_l.p, and r_l+1 is orthogonal to p. `decode` undoes this from the last level to the first with the mean of a over
-the rows of a code, which the codebook keeps as the length of that code's centroid c = E[a] p:
+The lengths that `unit` drops are lost to the codes, so nothing can be added up. But with a = r_l.p,
+r_l = a p + sqrt(1 - a^2) r_l+1, and r_l+1 is orthogonal to p. `decode` undoes this from the last level to the first
+with the mean of a over the rows of a code, which the codebook keeps as the length of that code's centroid c = E[a] p:
 
     r^_l = c_l + sqrt(1 - |c_l|^2) (r^_l+1 less its part along c_l),    r^ below the last level = 0
     x^   = E[|x|] (mu + sqrt(1 - |mu|^2) (r^_1 less its part along mu))
 
-mu is the mean of all u, and its length their mean cosine to it: the rule of the levels again. A code's centroid is the
-mean of its rows, which is the best guess of them, and errors are in embedding space like those of every other kind.
+mu is the mean of all u, and its length their mean cosine to it: the rule of the levels again. Were p the direction of
+the plain mean of its rows, c would be that mean, the best guess of them. Errors are in embedding space, like those of
+every other kind.
 """
 
 from __future__ import annotations

@@ -10,7 +10,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from semid.quantize.base import Codebook, Floats, Progress, check_enough, check_warm_start, finite_vectors
+from semid.quantize.base import (
+    Codebook,
+    Floats,
+    Progress,
+    check_enough,
+    check_warm_start,
+    finite_vectors,
+    quantization_error,
+)
+from semid.quantize.distance import nearest
 from semid.quantize.kmeans import KmeansParams, kmeans
 from semid.quantize.rkmeans import RkmeansCodebook
 
@@ -32,7 +41,7 @@ class VqQuantizer:
     Args:
         sizes: The number of codes, alone.
         params: How it is fitted.
-        progress: Not called: there is one step.
+        progress: Called once with the `error` left, relative to the variance.
 
     Raises:
         ValueError: When there is more than one size.
@@ -60,10 +69,15 @@ class VqQuantizer:
         """
         x = finite_vectors(x)
         check_enough(x, self.sizes)
-        if warm_start is None:
-            return VqCodebook((kmeans(x, self.sizes[0], self.params),))
-        check_warm_start(warm_start, VqCodebook.kind, self.sizes, x.shape[1])
-        return VqCodebook((kmeans(x, self.sizes[0], self.params.warm(), init=warm_start.centroids[0]),))
+        first, params = None, self.params
+        if warm_start is not None:
+            check_warm_start(warm_start, VqCodebook.kind, self.sizes, x.shape[1])
+            first, params = warm_start.centroids[0], self.params.warm()
+        centroids = kmeans(x, self.sizes[0], params, init=first)
+        if self.progress:
+            left = float(quantization_error(x, centroids[nearest(x, centroids)]).mean())
+            self.progress(1, {"error": left / (float(x.var(axis=0, dtype=np.float64).sum()) or 1.0)})
+        return VqCodebook((centroids,))
 
 
 def _check_flat(sizes: tuple[int, ...]) -> None:
