@@ -35,10 +35,13 @@ class OpqParams(KmeansParams):
     """How long to look.
 
     Args:
-        rotations: Rounds of Procrustes and one pass of k-means, in a cold start. A warm start keeps the rotation.
+        rotations: Rounds of Procrustes and one pass of k-means, in a cold start. 10,900 MiniLM vectors of Beauty, 3 x
+            256, relative error on held-out rows after 0, 5, 20, 50 rounds: .525, .499, .486, .480. A warm start keeps
+            the rotation: 4,000 of these grown by a fifth, 3 x 64 codes, 3 % of codes move for an error .5 % above
+            that of a rotation one round further, with which 8 % move.
     """
 
-    rotations: int = 20
+    rotations: int = 50
 
     def __post_init__(self) -> None:
         super().__post_init__()

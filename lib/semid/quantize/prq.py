@@ -134,7 +134,7 @@ class PrqQuantizer:
         rng: np.random.Generator,  # noqa: ARG002  part of the protocol
         warm_start: Codebook | None = None,
     ) -> PrqCodebook:
-        """Return centroids fitted to `x` (n, d); `warm_start` gives mu, which stays, and each level's first centroids.
+        """Return centroids fitted to `x` (n, d); `warm_start` gives each level its first centroids.
 
         Nothing is drawn from `rng`: every seed gives the same codebook.
 

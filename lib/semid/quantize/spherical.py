@@ -32,7 +32,9 @@ class SphericalParams(KmeansParams):
     """How long to look, and how soft.
 
     Args:
-        soft: Nearest centroids that a row counts for; 1 is hard. The paper takes 2 of 256 and 5 of 1,024.
+        soft: Nearest centroids that a row counts for; 1 is hard. The paper takes 2 of 256 and 5 of 1,024. As `prq` on
+            10,900 MiniLM vectors of Beauty, 3 x 256, relative error on rows seen and held out: 1 .368, .429; 2 .356,
+            .409; 5 .361, .406 with fewer neighbours that share the first code (.608 against .644).
         sharpness: Weights are softmax(sharpness * cosine) over these.
     """
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from semid.quantize.align import permuted
 from semid.quantize.base import quantization_error
 from semid.quantize.codebook import to_bytes
-from semid.quantize.distance import nearest
 from semid.quantize.quantizers import RECIPES, quantizer
 from tests.codebooks import KINDS, random_codebook
 
@@ -164,7 +163,7 @@ def test_each_round_is_reported(kind, clustered):
         clustered(), RNG
     )
     assert [step for step, _ in steps] == list(range(1, len(steps) + 1))
-    assert len(steps) == {"vq": 1, "opq": 20}.get(kind, 3)
+    assert len(steps) == {"vq": 1, "opq": 50}.get(kind, 3)
     assert all(0 < value < 1 for _, metrics in steps for value in metrics.values())
 
 
