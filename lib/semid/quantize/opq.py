@@ -170,7 +170,8 @@ def rotated(x: Floats, rotation: Floats) -> Floats:
 def procrustes_rotation(x: Floats, target: Floats) -> Floats:
     """Return the orthogonal (d, d) matrix R that brings `x` R nearest to `target` (both (n, d)): U V' of x' target."""
     u, _, v = np.linalg.svd(exact_matmul(x.T, target))
-    return (u @ v).astype(np.float32)
+    rotation: Floats = (u @ v).astype(np.float32)
+    return rotation
 
 
 def balanced_directions(x: Floats, levels: int) -> Floats:

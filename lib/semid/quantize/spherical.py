@@ -108,4 +108,5 @@ def _mean_cosines(x: Floats, points: Floats, codes: Codes) -> Floats:
     rows = np.bincount(codes, minlength=len(points))
     means = np.full(len(points), cosines.mean())
     np.divide(np.bincount(codes, weights=cosines, minlength=len(points)), rows, out=means, where=rows > 0)
-    return np.clip(means, SHORTEST, 1).astype(np.float32)
+    lengths: Floats = np.clip(means, SHORTEST, 1).astype(np.float32)
+    return lengths
