@@ -51,6 +51,14 @@ def test_far_clusters_are_found_again():
     np.testing.assert_allclose(np.linalg.norm(centroids, axis=1), 1, atol=0.01)
 
 
+def test_a_point_that_no_row_is_near_is_moved_onto_rows():
+    """Hard, since a soft row also pulls on its second nearest point."""
+    x = unit(np.abs(on_sphere(200, 6)))
+    init = np.concatenate([x[:5], -np.ones((1, 6), np.float32)])
+    centroids = spherical_kmeans(x, 6, SphericalParams(soft=1), init=init)
+    assert len(np.unique((x @ unit(centroids).T).argmax(axis=1))) == 6
+
+
 def test_more_codes_than_directions_are_all_finite_and_found():
     """Those left over keep a direction and a length above zero."""
     x = np.repeat(on_sphere(3, 5), 4, axis=0)
