@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS codebook (
   codebook_version INT NOT NULL COMMENT 'Version number, 1 and up',
-  kind STRING NOT NULL COMMENT 'Quantizer kind: rqvae or rkmeans',
+  kind STRING NOT NULL COMMENT 'Quantizer kind: rqvae, rkmeans, prq, pq, opq or vq',
   levels INT NOT NULL COMMENT 'Number of levels, coarse to fine',
   codebook_sizes ARRAY<INT> NOT NULL COMMENT 'Codes per level',
   model STRING NOT NULL COMMENT 'Fingerprint of the embedding model it was trained on',

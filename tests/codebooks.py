@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from semid.quantize.base import Codebook
+from semid.quantize.codebook import CODEBOOKS
+from semid.quantize.opq import OpqCodebook
+from semid.quantize.pq import PqCodebook, widths
+from semid.quantize.prq import PrqCodebook
 from semid.quantize.rkmeans import RkmeansCodebook
 from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
+from semid.quantize.vq import VqCodebook
 
-KINDS = ["rkmeans", "rqvae"]
+KINDS = list(CODEBOOKS)
 
 
 def random_codebook(kind: str, seed: int, sizes: tuple[int, ...] = (5, 3), dim: int = 6) -> Codebook:
+    """Return a codebook of random numbers; one of kind `vq` has the first size only."""
     rng = np.random.default_rng(seed)
 
     def array(*shape: int) -> np.ndarray:
@@ -19,6 +25,16 @@ def random_codebook(kind: str, seed: int, sizes: tuple[int, ...] = (5, 3), dim: 
 
     if kind == "rkmeans":
         return RkmeansCodebook(tuple(array(size, dim) for size in sizes))
+    if kind == "vq":
+        return VqCodebook((array(sizes[0], dim),))
+    if kind == "prq":
+        inside = [array(size, dim) for size in (1, *sizes)]
+        mean, *levels = [rng.uniform(0.2, 0.9) * c / np.linalg.norm(c, axis=1, keepdims=True) for c in inside]
+        return PrqCodebook(np.float32([2]), mean[0].astype(np.float32), tuple(c.astype(np.float32) for c in levels))
+    if kind in ("pq", "opq"):
+        shapes = zip(sizes, widths(dim, len(sizes)), strict=True)
+        product = PqCodebook(tuple(array(*shape) for shape in shapes))
+        return product if kind == "pq" else OpqCodebook(np.linalg.qr(array(dim, dim))[0], product)
     encoder = SkipMlp(array(dim, 4), (array(dim, 7), array(7, 4)), (array(7), array(4)))
     decoder = SkipMlp(array(4, dim), (array(4, 7), array(7, dim)), (array(7), array(dim)))
     return RqvaeCodebook(encoder, tuple(array(size, 4) for size in sizes), decoder)

@@ -101,7 +101,7 @@ class EmbeddingConfig(Section):
 class CodebookConfig(Section):
     """The codebook that is trained when there is none, and by a retrain."""
 
-    kind: Literal["rqvae", "rkmeans"]
+    kind: Literal["rqvae", "rkmeans", "prq", "pq", "opq", "vq"]
     sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]

@@ -1,8 +1,8 @@
-"""Compare codebooks on the vectors of one warehouse and print the table of docs/evaluation.md.
+"""Compare codebooks on the vectors of one warehouse and print the tables of docs/evaluation.md.
 
-Usage: codes.py WAREHOUSE [--seeds 20 21 22]      (a warehouse that `make bench` made)
-Every kind is fitted as the nightly run fits it (a tenth of the distinct contents held out) and judged on all of
-them; faiss' residual quantizer (beam 1) is fitted on the same rows.
+Usage: codes.py WAREHOUSE [--kinds rkmeans prq ...] [--seeds 20 21 22] [--contents N]   (of `make bench`)
+Every kind and its rivals from faiss (residual quantizer with beam 1, product quantizer, OPQ) are fitted on the same nine
+tenths of the distinct contents and judged on all of them. What draws nothing from its seed is fitted once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from semid.quantize.quantizers import quantizer
 from semid.tables.query import open_reader
 
 SIZES = (256, 256, 256)
-Encoder = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+FLAT = (4096,)
+COLUMNS = ["codes", "seed", "error, seen", "held out", "used", "perplexity", "collision", "NMI", "neighbours"]
+COLUMNS += ["fit, CPU s", "encode, CPU s"]
+ASKED = 2_000
+"""Contents whose neighbours are looked for, among all; the same ones for every kind."""
+
+Encode = Callable[[np.ndarray], np.ndarray]
+Decode = Callable[[np.ndarray], np.ndarray]
+Fit = Callable[[np.ndarray, int], tuple[Encode, Decode]]
 
 
 @dataclass(frozen=True)
@@ -32,14 +40,28 @@ class Catalog:
     category: np.ndarray
     published: np.ndarray
 
+    @property
+    def held_out(self) -> np.ndarray:
+        return np.random.default_rng(0).random(len(self.x)) < HELD_OUT
 
-def read_catalog(warehouse: str) -> Catalog:
+
+@dataclass(frozen=True)
+class Rival:
+    """One row of the table: how it is fitted, its codes per level, and whether seeds matter."""
+
+    fit: Fit
+    sizes: tuple[int, ...] = SIZES
+    seeded: bool = False
+
+
+def read_catalog(warehouse: str, contents: int | None = None) -> Catalog:
+    """Return the catalog, or its first `contents` by content hash."""
     rows = open_reader(warehouse).mappings(
         "SELECT e.content_hash, any_value(e.embedding) AS embedding, min(c.item_id) AS item,"
         " any_value(i.codes) AS codes, arg_min(list_aggregate(c.category[1:3], 'string_agg', '>'), c.item_id) AS category"
         " FROM item_embedding e JOIN item_catalog c USING (content_hash)"
         " JOIN semantic_id_current i ON i.item_id = c.item_id WHERE c.is_active GROUP BY e.content_hash ORDER BY 1"
-    )
+    )[:contents]
     return Catalog(
         np.array([row["embedding"] for row in rows], np.float32),
         np.array([row["category"] or "" for row in rows]),
@@ -47,63 +69,98 @@ def read_catalog(warehouse: str) -> Catalog:
     )
 
 
-def semid_fit(kind: str, x: np.ndarray, seed: int) -> Encoder:
-    codebook = quantizer(kind, SIZES, {}).fit(x, np.random.default_rng(seed))
-    return lambda y: ((codes := codebook.encode(y)), codebook.decode(codes))
+def semid_fit(kind: str, sizes: tuple[int, ...] = SIZES) -> Fit:
+    def fit(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
+        codebook = quantizer(kind, sizes, {}).fit(x, np.random.default_rng(seed))
+        return codebook.encode, codebook.decode
+
+    return fit
 
 
-def faiss_fit(x: np.ndarray, seed: int) -> Encoder:
+# faiss packs codes into bits: eight are the only width at which bytes are codes
+
+
+def faiss_rq(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
     rq = faiss.ResidualQuantizer(x.shape[1], len(SIZES), 8)
     rq.max_beam_size = 1
     rq.cp.seed = seed
     rq.train(x)
-
-    def encode(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        packed = rq.compute_codes(y)  # eight bits a code: the only width at which bytes are codes
-        return packed.astype(np.int32), rq.decode(packed)
-
-    return encode
+    return rq.compute_codes, rq.decode
 
 
-def judge(name: str, seed: int, catalog: Catalog, fit: Callable[[np.ndarray, int], Encoder]) -> None:
-    x = catalog.x
-    held_out = np.random.default_rng(0).random(len(x)) < HELD_OUT
-    started = time.monotonic()
-    encode = fit(x[~held_out], seed)
-    seconds = time.monotonic() - started
-    codes, decoded = encode(x)
-    show(name, seed, catalog, codes, (decoded, held_out, seconds))
+def faiss_pq(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
+    pq = faiss.ProductQuantizer(x.shape[1], len(SIZES), 8)
+    pq.cp.seed = seed
+    pq.train(x)
+    return pq.compute_codes, pq.decode
 
 
-def show(name: str, seed: int, catalog: Catalog, codes: np.ndarray, fitted: tuple | None) -> None:
-    decoded, held_out, seconds = fitted if fitted else (None, None, None)
-    errors = [
-        "-" if decoded is None else f"{measures.relative_error(catalog.x[rows], decoded[rows]):.4f}"
-        for rows in ([~held_out, held_out] if held_out is not None else [None, None])
+def faiss_opq(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
+    rotation = faiss.OPQMatrix(x.shape[1], len(SIZES))
+    rotation.train(x)
+    compute, decode = faiss_pq(rotation.apply(x), seed)
+    return lambda y: compute(rotation.apply(y)), lambda codes: rotation.reverse_transform(decode(codes))
+
+
+RIVALS = {
+    "rqvae": Rival(semid_fit("rqvae"), seeded=True),
+    "rkmeans": Rival(semid_fit("rkmeans")),
+    "prq": Rival(semid_fit("prq")),
+    "pq": Rival(semid_fit("pq")),
+    "opq": Rival(semid_fit("opq")),
+    "vq": Rival(semid_fit("vq", FLAT), FLAT),
+    "faiss_rq": Rival(faiss_rq, seeded=True),
+    "faiss_pq": Rival(faiss_pq, seeded=True),
+    "faiss_opq": Rival(faiss_opq, seeded=True),
+}
+
+
+def judge(name: str, seed: int, catalog: Catalog) -> None:
+    x, rival = catalog.x, RIVALS[name]
+    started = time.process_time()
+    encode, decode = rival.fit(x[~catalog.held_out], seed)
+    fitted = time.process_time()
+    packed = encode(x)
+    encoded = time.process_time()
+    decoded = decode(packed)
+    halves = [~catalog.held_out, catalog.held_out]
+    errors = [f"{measures.relative_error(x[rows], decoded[rows]):.4f}" for rows in halves]
+    seconds = [f"{fitted - started:.1f}", f"{encoded - fitted:.2f}"]
+    of_all = of_codes(catalog, packed.astype(np.int32), rival.sizes)
+    show([name, str(seed) if rival.seeded else "any", *errors, *of_all, *seconds])
+
+
+def of_codes(catalog: Catalog, codes: np.ndarray, sizes: tuple[int, ...]) -> list[str]:
+    asked = np.sort(np.random.default_rng(0).permutation(len(codes))[:ASKED])
+    near = measures.neighbour_preservation(catalog.x, codes, asked=asked)
+    return [
+        "/".join(str(n) for n in measures.used_codes(codes, sizes)),
+        "/".join(f"{p:.0f}" for p in measures.perplexity(codes, sizes)),
+        f"{measures.collision_rate(codes):.4f}",
+        f"{measures.nmi(codes[:, 0], catalog.category):.3f}",
+        "/".join(f"{share:.3f}" for share in near),
     ]
-    sizes = tuple(SIZES)
-    used = "/".join(str(n) for n in measures.used_codes(codes, sizes))
-    spread = "/".join(f"{p:.0f}" for p in measures.perplexity(codes, sizes))
-    near = "/".join(f"{s:.3f}" for s in measures.neighbour_preservation(catalog.x, codes))
-    agreement = measures.nmi(codes[:, 0], catalog.category)
-    cells = [name, seed, *errors, used, spread, f"{measures.collision_rate(codes):.4f}", f"{agreement:.3f}", near]
-    print("| " + " | ".join(str(cell) for cell in [*cells, "-" if seconds is None else f"{seconds:.1f}"]) + " |")
+
+
+def show(cells: list[str]) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("warehouse")
+    parser.add_argument("--kinds", nargs="+", choices=RIVALS, default=list(RIVALS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22])
+    parser.add_argument("--contents", type=int, help="only so many contents, the first by content hash")
     flags = parser.parse_args()
-    catalog = read_catalog(flags.warehouse)
+    catalog = read_catalog(flags.warehouse, flags.contents)
     print(f"{len(catalog.x):,} distinct contents, {catalog.x.shape[1]} wide\n")
-    print("| codes | seed | error, seen | error, held out | used | perplexity | collision | NMI | neighbours | fit s |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    show("as published", 20, catalog, catalog.published, None)
-    for seed in flags.seeds:
-        judge("rqvae", seed, catalog, lambda x, s: semid_fit("rqvae", x, s))
-        judge("rkmeans", seed, catalog, lambda x, s: semid_fit("rkmeans", x, s))
-        judge("faiss RQ", seed, catalog, faiss_fit)
+    show(COLUMNS)
+    show(["---"] * len(COLUMNS))
+    show(["as published", "", "", "", *of_codes(catalog, catalog.published, SIZES), "", ""])
+    for name in flags.kinds:
+        for seed in flags.seeds if RIVALS[name].seeded else flags.seeds[:1]:
+            judge(name, seed, catalog)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from semid.quantize.quantizers import quantizer
 from semid.tables.query import open_reader
 
 TOLERANCE = 0.1
-PARAMS = {"rkmeans": {}, "rqvae": {"threads": 1}}
+PARAMS = {"rqvae": {"threads": 1}}
 COLUMNS = ("d1", "d2", "d3", "error", "against cold", "new items", "CPU s")
 NAMES = ("cold raw", "cold aligned", "cold aligned + hysteresis", "frozen", "warm", "warm + hysteresis", "default")
 
@@ -108,7 +108,7 @@ class Study:
         """Return a codebook fitted on the distinct vectors of items, and the CPU seconds that took."""
         rows = np.unique(items[items >= 0])
         started = time.process_time()
-        recipe = quantizer(self.kind, self.sizes, PARAMS[self.kind])
+        recipe = quantizer(self.kind, self.sizes, PARAMS.get(self.kind, {}))
         codebook = recipe.fit(self.catalog.x[rows], np.random.default_rng(seed), warm_start)
         return codebook, time.process_time() - started
 

@@ -91,12 +91,12 @@ def recipe_of(settings: CodebookConfig) -> Quantizer:
     """Return the quantizer that the settings describe.
 
     Raises:
-        ConfigError: `codebook.params` are not the kind's.
+        ConfigError: `codebook.params` are not the kind's, or it cannot have so many levels.
     """
     try:
         return quantizer(settings.kind, settings.sizes, settings.params, _say)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook.params") from error
+        raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook") from error
 
 
 def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -29,13 +29,28 @@ class Codebook(Protocol):
 
     @property
     def centroids(self) -> tuple[Floats, ...]:
-        """One (size, width) array per level; row c is what code c stands for. Permuting rows renames codes."""
+        """One (size, width) array per level; row c is what code c stands for. Permuting rows renames codes.
+
+        They are `arrays()["centroids_1"]` and so on, and nothing else in `arrays()` belongs to one code.
+        """
 
     def encode(self, x: Floats) -> Codes:
         """Return codes (n, levels) of the rows of `x` (n, d); each row's codes depend on that row alone.
 
         Raises:
             ValueError: When a row is not finite or is not d wide.
+        """
+
+    def comparisons(self, x: Floats, codes: Codes) -> Iterator[tuple[Floats, Floats]]:
+        """Yield, coarse to fine, what each level compares: rows (n, width) and points (size, width).
+
+        Point c stands for code c, and the code of a row is its nearest point. What a level sees depends on
+        the codes above it alone, and these are read only when the level is asked for: `distance.greedy` writes them
+        in between.
+
+        Args:
+            x: Finite vectors (n, d).
+            codes: Codes (n, levels) that the rows have, the nearest or not.
         """
 
     def decode(self, codes: Codes) -> Floats:

@@ -12,10 +12,22 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from semid.quantize.base import Codebook
+from semid.quantize.opq import OpqCodebook
+from semid.quantize.pq import PqCodebook
+from semid.quantize.prq import PrqCodebook
 from semid.quantize.rkmeans import RkmeansCodebook
 from semid.quantize.rqvae import RqvaeCodebook
+from semid.quantize.vq import VqCodebook
 
-CODEBOOKS: dict[str, type[Codebook]] = {cls.kind: cls for cls in (RkmeansCodebook, RqvaeCodebook)}
+_CLASSES: tuple[type[Codebook], ...] = (
+    RqvaeCodebook,
+    RkmeansCodebook,
+    PrqCodebook,
+    PqCodebook,
+    OpqCodebook,
+    VqCodebook,
+)
+CODEBOOKS: dict[str, type[Codebook]] = {cls.kind: cls for cls in _CLASSES}
 """Codebook classes by kind. Quantizers, which may need torch, are in `quantizers`."""
 
 

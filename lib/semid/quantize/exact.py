@@ -23,6 +23,15 @@ def exact_matmul(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np
     return product
 
 
+def exact_row_products(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (n,) the inner product of each row of `a` (n, d) with the same row of `b`, rounded first as above."""
+    bits = (53 - int(np.ceil(np.log2(a.shape[1])))) // 2
+    left, left_unit = _integers(a, bits, axis=1)
+    right, right_unit = _integers(b, bits, axis=1)
+    sums: NDArray[np.float64] = np.einsum("ij,ij->i", left, right) * left_unit[:, 0] * right_unit[:, 0]
+    return sums
+
+
 def _integers(values: NDArray[np.floating], bits: int, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return whole numbers up to 2^bits and, per row or column, the power of two that is their unit."""
     _, exponent = np.frexp(np.abs(values).max(axis=axis, keepdims=True))  # largest < 2^exponent

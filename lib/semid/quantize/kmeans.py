@@ -7,8 +7,9 @@ search of deterministic methods for initializing k-means and Gaussian mixture cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ class KmeansParams:
     def __post_init__(self) -> None:
         if min(self.iterations, self.warm_iterations) < 1 or not 0 <= self.tolerance < 1:
             raise ValueError(f"iterations start at 1, tolerance is in [0, 1): {self}")
+
+    def warm(self) -> Self:
+        """Return these with `warm_iterations` for `iterations`."""
+        return replace(self, iterations=self.warm_iterations)
 
 
 def kmeans(x: Floats, k: int, params: KmeansParams, init: Floats | None = None) -> Floats:

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semid.quantize.base import Codebook, Codes, Floats, check_codes, finite_vectors
-from semid.quantize.rqvae import RqvaeCodebook
 
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """Euclidean distances in the space of the centroids; every array is (n, levels).
+    """Euclidean distances between what a level compares; every array is (n, levels).
+
+    That is the residual of the embedding (`rkmeans`, `vq`) or of its latent vector (`rqvae`), the level's part of
+    the embedding (`pq`) or of the rotated one (`opq`), and the projected residual, of length 1 (`prq`).
 
     Attributes:
-        distance: From what the levels above left over to the centroid of the code.
+        distance: From what the level sees of the row to the point of its code.
         runner_up: The nearest other code; -1 where the level has no other.
         runner_up_distance: The distance to it; infinite where there is none.
     """
@@ -36,10 +38,10 @@ class Margins:
 def margins(codebook: Codebook, x: Floats, codes: Codes) -> Margins:
     """Return how far the codes of each row are from their centroids, and how far the next best ones.
 
-    The residual of a level follows `codes`, also where they are not the nearest (codes that hysteresis kept).
+    What a level sees follows `codes`, also where they are not the nearest (codes that hysteresis kept).
 
     Args:
-        codebook: Of any kind; distances are in its latent space where it has one.
+        codebook: Of any kind.
         x: Vectors (n, d); a few, not a catalog.
         codes: Codes (n, levels) of the rows.
 
@@ -47,28 +49,20 @@ def margins(codebook: Codebook, x: Floats, codes: Codes) -> Margins:
         ValueError: When a row is not finite or not d wide, or a code is outside its level.
     """
     check_codes(codes, codebook.sizes)
-    residual = in_code_space(codebook, x).copy()
     shape = codes.shape
     found = Margins(np.empty(shape), np.full(shape, -1, np.int32), np.full(shape, np.inf))
     rows = np.arange(len(codes))
-    for level, centroids in enumerate(codebook.centroids):
-        distances = _distances(residual, centroids)
+    for level, (seen, points) in enumerate(codebook.comparisons(finite_vectors(x, codebook.dim), codes)):
+        distances = _distances(seen, points)
         found.distance[:, level] = distances[rows, codes[:, level]]
         distances[rows, codes[:, level]] = np.inf
-        if len(centroids) > 1:
+        if len(points) > 1:
             found.runner_up[:, level] = distances.argmin(axis=1)
             found.runner_up_distance[:, level] = distances.min(axis=1)
-        residual -= centroids[codes[:, level]]
     return found
 
 
-def in_code_space(codebook: Codebook, x: Floats) -> Floats:
-    """Return `x` (n, d) as the centroids see it: encoded by an RQ-VAE, as it is otherwise."""
-    vectors = finite_vectors(x, codebook.dim)
-    return codebook.encoder(vectors) if isinstance(codebook, RqvaeCodebook) else vectors
-
-
-def _distances(x: Floats, centroids: Floats) -> NDArray[np.float64]:
+def _distances(x: Floats, points: Floats) -> NDArray[np.float64]:
     """Return Euclidean distances (n, size), in float64, row by row."""
-    rows = [np.linalg.norm(np.subtract(row, centroids, dtype=np.float64), axis=1) for row in x]
-    return np.array(rows).reshape(len(x), len(centroids))
+    rows = [np.linalg.norm(np.subtract(row, points, dtype=np.float64), axis=1) for row in x]
+    return np.array(rows).reshape(len(x), len(points))

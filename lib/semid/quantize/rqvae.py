@@ -8,16 +8,17 @@ starts from residual k-means.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
 
-from semid.quantize.base import Codes, Floats, check_codes, finite_vectors
+from semid.quantize.base import Codes, Floats, check_codes
+from semid.quantize.distance import greedy
 from semid.quantize.exact import exact_matmul
-from semid.quantize.rkmeans import decode_residual, encode_residual
+from semid.quantize.rkmeans import decode_residual, residuals
 
 BLOCK_ROWS = 8192
 """Rows in a network at once: 50 MiB of float64 where it is 384 wide."""
@@ -112,7 +113,11 @@ class RqvaeCodebook:
 
     def encode(self, x: Floats) -> Codes:
         """Return codes (n, levels) of `x` (n, d); see `base.Codebook`."""
-        return encode_residual(self.encoder(finite_vectors(x, self.dim)), self.centroids)
+        return greedy(self, x)
+
+    def comparisons(self, x: Floats, codes: Codes) -> Iterator[tuple[Floats, Floats]]:
+        """Yield residuals (n, latent) of the encoded rows and centroids (size, latent); see `base.Codebook`."""
+        return residuals(self.encoder(x), codes, self.centroids)
 
     def decode(self, codes: Codes) -> Floats:
         """Return reconstructions (n, d) of `codes` (n, levels); see `base.Codebook`."""

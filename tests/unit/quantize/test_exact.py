@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semid.quantize.exact import exact_matmul
+from semid.quantize.exact import exact_matmul, exact_row_products
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -40,3 +40,15 @@ def test_the_product_is_about_as_accurate_as_float32():
 def test_small_integers_and_zero_rows_are_exact():
     a, b = np.array([[1, -2, 3], [0, 0, 0]]), np.array([[4, 0], [5, 0], [6, 0]])
     np.testing.assert_array_equal(a @ b, exact_matmul(a.astype(np.float32), b.astype(np.float32)))
+
+
+@given(seeds)
+@settings(max_examples=20, deadline=None)
+def test_products_of_rows_are_those_of_the_matrices(seed):
+    """The diagonal of a b', bit for bit, in any order of summation."""
+    a, b = operands(seed)
+    b = np.repeat(b.T, 5, axis=0)[:40]
+    found, order = exact_row_products(a, b), np.random.default_rng(seed).permutation(a.shape[1])
+    np.testing.assert_array_equal(np.diag(exact_matmul(a, b.T)), found)
+    np.testing.assert_array_equal(exact_row_products(a[:, order], b[:, order]), found)
+    np.testing.assert_array_equal(exact_row_products(a[7:8], b[7:8]), found[7:8])
