@@ -106,6 +106,7 @@ class CodebookConfig(Section):
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]
     params: Annotated[Mapping[str, Any], AfterValidator(_finite)]
+    pairs: Location | None
 
 
 class RetrainConfig(Section):

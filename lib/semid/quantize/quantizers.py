@@ -30,7 +30,7 @@ def quantizer(
     if kind == "rkmeans":
         return RkmeansQuantizer(sizes, _params(KmeansParams, params), progress)
     if kind == "rqvae":
-        from semid.quantize.rqvae_passes import RqvaeParams
+        from semid.quantize.rqvae_params import RqvaeParams
         from semid.quantize.rqvae_train import RqvaeQuantizer
 
         return RqvaeQuantizer(sizes, _params(RqvaeParams, params), progress)

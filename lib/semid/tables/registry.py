@@ -37,9 +37,10 @@ class Card:
     run_id: str
 
     def is_as(self, model: str, config: CodebookConfig) -> bool:
-        """Return whether it was trained on this model's vectors with these settings."""
+        """Return whether it was trained on this model's vectors with these settings, pairs or none."""
         own = (self.model, self.kind, self.codebook_sizes, self.seed, self.params)
-        return own == (model, config.kind, config.sizes, config.seed, to_json(dict(config.params)))
+        asked = (model, config.kind, config.sizes, config.seed, to_json(dict(config.params)))
+        return own == asked and ("pairs" in self.json_of("metrics")) == (config.pairs is not None)
 
     def json_of(self, column: str) -> dict[str, Any]:
         """Return `metrics` or `trained_on` as a mapping.

@@ -10,7 +10,8 @@ from semid.quantize.holdout import held_out
 from semid.quantize.hysteresis import keep_codes
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_passes import Passes, RqvaeParams
+from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_passes import Passes
 from semid.quantize.rqvae_train import RqvaeQuantizer
 from semid.quantize.rqvae_warm import anchored, anchored_step, recentred
 from tests.codebooks import bent_sheet, random_codebook
