@@ -37,6 +37,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.weight)
 
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """Each pair's share (m,) of all weight."""
+        return self.weight / self.weight.sum()
+
     def within(self, kept: NDArray[np.bool_]) -> Self:
         """Return the pairs with both rows among the `kept` (n,), numbered as in a matrix of those rows alone."""
         inside = kept[self.rows].all(axis=1)
@@ -56,7 +61,7 @@ class Pairs:
         if not len(self):
             raise ValueError("no pairs")
         equal = np.logical_and.accumulate(codes[self.rows[:, 0]] == codes[self.rows[:, 1]], axis=1)
-        return [float(share) for share in self.weight @ equal / self.weight.sum()]
+        return [float(share) for share in self.share @ equal]
 
 
 @runtime_checkable

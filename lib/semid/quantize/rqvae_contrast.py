@@ -21,13 +21,18 @@ from semid.quantize.rqvae_passes import Judge, Passes, Step
 PAIR_ROWS = 256
 """Pairs per step, each beside 255 negatives."""
 JUDGED = 1024
-"""Most held-out pairs that choose the checkpoint."""
+"""Draws of held-out pairs that choose the checkpoint."""
 
 
 def with_pairs(step: Step, passes: Passes, pairs: Pairs) -> Step:
-    """Return `step` with the loss of a batch of `pairs`, drawn by their weight, added to that of its rows."""
-    rows, share = torch.from_numpy(pairs.rows), pairs.weight / pairs.weight.sum()
-    params = passes.params
+    """Return `step` with the loss of a batch of `pairs`, drawn by their weight, added to that of its rows.
+
+    Raises:
+        ValueError: There are no pairs.
+    """
+    if not len(pairs):
+        raise ValueError("no pair has both rows among those that train")
+    rows, share, params = torch.from_numpy(pairs.rows), pairs.share, passes.params
 
     def contrasted(batch: Tensor) -> Trial:
         drawn = rows[torch.from_numpy(passes.rng.choice(len(rows), PAIR_ROWS, p=share))]
@@ -39,13 +44,18 @@ def with_pairs(step: Step, passes: Passes, pairs: Pairs) -> Step:
 
 
 def pair_judge(judge: Judge, passes: Passes, x: Floats, pairs: Pairs) -> Judge:
-    """Return `judge` with the loss of at most `JUDGED` of `pairs`, rows of `x` (n, d), that did not train."""
-    few = np.random.default_rng(0).permutation(len(pairs))[:JUDGED]
-    rows, every = torch.from_numpy(pairs.rows[few]), torch.from_numpy(x)
+    """Return `judge` with the loss of draws, by weight, of `pairs`, rows of `x` (n, d), that did not train.
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    With no pair to judge by, reconstruction alone chooses the checkpoint.
+    """
+    if not len(pairs):
+        return judge
+    drawn = np.random.default_rng(0).choice(len(pairs), JUDGED, p=pairs.share)
+    rows, every = torch.from_numpy(pairs.rows[drawn]), torch.from_numpy(x)
+
     def judged() -> dict[str, float]:
-        losses = [pair_loss(passes.module, every, p, passes.params.temperature) for p in rows.split(PAIR_ROWS)]
+        with torch.no_grad():
+            losses = [pair_loss(passes.module, every, p, passes.params.temperature) for p in rows.split(PAIR_ROWS)]
         return {**judge(), "held_out_pairs": passes.params.pair_weight * float(torch.stack(losses).mean())}
 
     return judged

@@ -24,14 +24,14 @@ def rotation(latent: Tensor, quantized: Tensor) -> Tensor:
     """Turn and stretch the gradient as the latent was turned and stretched: Fifty et al., arXiv 2410.06424, eq. 4.
 
     With e and q of length 1 and r = (e + q) / |e + q|, the rotation from e to q is I - 2 r r' + 2 q e', held constant.
-    A latent opposite to its quantized value has no such rotation; r is then 0 and the value wrong by a sign, so that
-    those rows, which the nearest centroid never gives, are passed straight through.
+    A latent that is zero or opposite to its quantized value has no such rotation and is passed straight through.
     """
     with torch.no_grad():
         e, q = functional.normalize(latent, dim=1), functional.normalize(quantized, dim=1)
         r = functional.normalize(e + q, dim=1)
-        stretch = quantized.norm(dim=1, keepdim=True) / latent.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        turnable = (e * q).sum(dim=1, keepdim=True) > -0.99
+        length = latent.norm(dim=1, keepdim=True)
+        stretch = quantized.norm(dim=1, keepdim=True) / length.clamp_min(1e-12)
+        turnable = ((e * q).sum(dim=1, keepdim=True) > -0.99) & (length > 1e-12)
     turned = latent - 2 * r * (latent * r).sum(dim=1, keepdim=True) + 2 * q * (latent * e).sum(dim=1, keepdim=True)
     return torch.where(turnable, stretch * turned, straight_through(latent, quantized))
 

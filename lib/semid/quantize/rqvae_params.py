@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from semid.quantize.rqvae_assignment import ASSIGNMENTS
 from semid.quantize.rqvae_codebooks import LEARNINGS
 from semid.quantize.rqvae_gradient import ESTIMATORS
 
-_NAMES = {"gradient": ESTIMATORS, "codebooks": LEARNINGS, "assignment": ASSIGNMENTS}
+_NAMES: Mapping[str, Collection[str]] = {"gradient": ESTIMATORS, "codebooks": LEARNINGS, "assignment": ASSIGNMENTS}
 
 
 @dataclass(frozen=True)
