@@ -17,6 +17,7 @@ Assignment = Callable[[int], tuple[Choice, ...]]
 SHARPNESS = 0.05
 """Entropy of the transport plan, as a share of the spread of the distances: SwAV's, on cosines."""
 ROUNDS = 10
+"""Of Sinkhorn: evens out without forcing, 52 of 64 rows on one of two codes become 39, and 32 after 50 rounds."""
 
 
 def nearest(distances: Tensor) -> Tensor:
@@ -25,7 +26,7 @@ def nearest(distances: Tensor) -> Tensor:
 
 
 def balanced(distances: Tensor) -> Tensor:
-    """Return for each row its likeliest code in the entropic transport plan that uses all codes equally.
+    """Return for each row its likeliest code in an entropic transport plan on its way to using all codes equally.
 
     Sinkhorn's iterations: Cuturi, arXiv 1306.0895; on batches, to assign codes: SwAV, arXiv 2006.09882; at the last
     level of item codes: LC-Rec, arXiv 2311.09049.

@@ -107,9 +107,9 @@ class RqvaeModule(nn.Module):  # type: ignore[misc]
         return (decoded - x).square().sum(dim=1) + pulls @ torch.tensor([1.0, commitment])
 
     def quantized(self, x: Tensor) -> Tensor:
-        """Return (n, latent) the sum of the centroids that `x` (n, d) train with, with a gradient to the encoder."""
+        """Return (n, latent) what the codes of `x` (n, d) stand for, with a gradient to the encoder."""
         latent = self.encoder(x)
-        return self.estimate(latent, self.quantize(latent, self.assigned(latent))[0])
+        return self.estimate(latent, self.quantize(latent, self.nearest(latent))[0])
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return (n, d) what the codes of `x` (n, d) decode to."""

@@ -2,7 +2,8 @@
 
 Loss of TIGER, arXiv 2305.05065, with two starts that make it stable: codebooks by k-means on the latent vectors,
 and encoder and decoder as principal components plus an MLP whose last layer is zero (RQ-KMeans+ of MiniOneRec).
-So epoch 0 is residual k-means, and the checkpoint kept is the one that reconstructs held-out rows best.
+So epoch 0 is residual k-means, and the checkpoint kept is the one that reconstructs held-out rows best, where there
+are pairs (`rqvae_contrast`) the one with the least sum of that error and of the loss of held-out pairs.
 """
 
 from __future__ import annotations
