@@ -40,7 +40,8 @@ class Pairs:
     @property
     def share(self) -> NDArray[np.float64]:
         """Each pair's share (m,) of all weight."""
-        return self.weight / self.weight.sum()
+        share: NDArray[np.float64] = self.weight / self.weight.sum()
+        return share
 
     def within(self, kept: NDArray[np.bool_]) -> Self:
         """Return the pairs with both rows among the `kept` (n,), numbered as in a matrix of those rows alone."""
