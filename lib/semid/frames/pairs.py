@@ -13,7 +13,7 @@ from pyspark.sql.window import Window
 
 from semid.config import CatalogConfig, CodebookConfig
 from semid.errors import InputRefused
-from semid.frames.feed_files import FeedFiles, find_feed, fingerprint_of_files
+from semid.frames.feed_files import FeedFiles, find_feed, fingerprint_of_files, glob_escaped
 from semid.measure.fit import learner_of
 from semid.quantize.pairs import Pairs
 
@@ -100,7 +100,7 @@ def read_pairs(spark: SparkSession, settings: CodebookConfig) -> DataFrame:
     frame = (
         reader.option("versionAsOf", found.version).load(found.uri)
         if found.version is not None
-        else reader.load([file.uri for file in found.files])
+        else reader.load([glob_escaped(file.uri) for file in found.files])
     )
     types = {field.name: field.dataType for field in frame.schema}
     problems = [f"no column {name}, there are {', '.join(types)}" for name in ENDS if name not in types]

@@ -59,6 +59,6 @@ def anchored(module: RqvaeModule, x: Tensor, old: Tensor, params: RqvaeParams) -
     losses = module.losses(x, latent, codes, params.commitment)
     moved = torch.nonzero((codes != old).any(dim=1)).flatten()  # for the others both losses are the same
     pull = module.losses(x[moved], latent[moved], old[moved], params.commitment) - losses[moved]
-    weight = torch.cat([torch.full((len(x),), 1 - params.anchor), torch.full((len(x),), params.anchor)])
+    weight = torch.tensor([1.0 - params.anchor, params.anchor]).repeat_interleave(len(x))
     mixed = losses.index_add(0, moved, params.anchor * pull)
     return Trial(mixed, torch.cat([latent, latent]), torch.cat([codes, old]), weight)
