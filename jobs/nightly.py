@@ -1,7 +1,7 @@
 """The nightly run: a feed goes in, published semantic IDs come out.
 
-Reads: the feed and every table.  Writes: every table.
-Exit codes: 0 done or nothing to do, 2 configuration, 3 feed refused, 4 gate blocked (nothing published),
+Reads: the feed, the pairs (when it trains) and every table.  Writes: every table.
+Exit codes: 0 done or nothing to do, 2 configuration, 3 feed or pairs refused, 4 gate blocked (nothing published),
 5 another run holds the warehouse, 6 stored data fails its check, 7 environment.
 """
 

@@ -1,9 +1,9 @@
 """Train a successor of the active codebook, give every item its ID under it, check what moves, and publish.
 
-Reads: item_catalog, item_embedding, codebook, semantic_id, semantic_id_change, release.
+Reads: item_catalog, item_embedding, codebook, semantic_id, semantic_id_change, release, the pairs.
 Writes: item_embedding, codebook, semantic_id_staged, code_map, drift_report, semantic_id, semantic_id_change, release.
-Exit codes: 0 done or nothing to do, 2 configuration or nothing published yet, 4 gate blocked (readers stay with the
-active codebook), 5 another run holds the warehouse, 6 stored data fails its check, 7 environment.
+Exit codes: 0 done or nothing to do, 2 configuration or nothing published yet, 3 pairs refused, 4 gate blocked (readers
+stay with the active codebook), 5 another run holds the warehouse, 6 stored data fails its check, 7 environment.
 """
 
 from __future__ import annotations

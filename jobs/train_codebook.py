@@ -1,7 +1,7 @@
 """Train the codebook that IDs are assigned with, unless one is there already.
 
-Reads: item_catalog, item_embedding, codebook, release.  Writes: codebook.
-Exit codes: 0 done or nothing to do, 2 configuration, 6 stored data, 7 model or Java missing.
+Reads: item_catalog, item_embedding, codebook, release, the pairs.  Writes: codebook.
+Exit codes: 0 done or nothing to do, 2 configuration, 3 pairs refused, 6 stored data, 7 model or Java missing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.assign import only_contents_of
+from semid.frames.pairs import collect_pairs_of
 from semid.frames.sample import collect_sample, only_sample
 from semid.measure.fit import fit
 from semid.tables import registry, serving
@@ -30,10 +31,10 @@ def main(ctx: Context) -> StepResult:
         return StepResult(0, 0, {"trained": "no, one is there"})
     active = ctx.store.read("item_catalog").where("is_active")
     embeddings = ctx.store.read("item_embedding")
-    x = collect_sample(
-        only_sample(only_contents_of(embeddings, active, model), settings.sample_rows, str(settings.seed))
-    )
-    row, artifact = fit(x, settings)
+    sample = only_sample(only_contents_of(embeddings, active, model), settings.sample_rows, str(settings.seed))
+    pairs = collect_pairs_of(ctx.spark, settings, sample, active)
+    x = collect_sample(sample)
+    row, artifact = fit(x, settings, pairs=pairs)
     source = registry.Source(model, ctx.config.embedding, len(x), ctx.run_id, capacity=settings.capacity)
     version = registry.add(ctx.store, row, artifact, source)
     return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})

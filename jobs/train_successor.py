@@ -2,8 +2,9 @@
 
 `retrain` goes on from here. Alone it registers a candidate that nobody is assigned with, to look at its numbers.
 
-Reads: item_catalog, item_embedding, codebook, semantic_id, release.  Writes: codebook.
-Exit codes: 0 done or nothing to do, 2 configuration or nothing published yet, 6 stored data, 7 environment.
+Reads: item_catalog, item_embedding, codebook, semantic_id, release, the pairs.  Writes: codebook.
+Exit codes: 0 done or nothing to do, 2 configuration or nothing published yet, 3 pairs refused, 6 stored data,
+7 environment.
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ def test_a_job_is_a_page(path: Path) -> None:
 def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
     """Starting Spark, assigning and reading never load torch at module level, except in the training files."""
     loading = [name(p) for p in LIBRARY for node in ast.parse(p.read_text()).body if _imports_torch(node)]
-    training = {f"lib/semid/quantize/rqvae_{part}.py" for part in ("module", "passes", "train", "warm")}
+    parts = ("assignment", "codebooks", "contrast", "gradient", "module", "passes", "train", "warm")
+    training = {f"lib/semid/quantize/rqvae_{part}.py" for part in parts}
     assert set(loading) <= training
 
 

@@ -107,6 +107,7 @@ class CodebookConfig(Section):
     sample_rows: Annotated[int, Field(ge=2)]
     capacity: Annotated[int, Field(ge=1)] | None
     params: Annotated[Mapping[str, Any], AfterValidator(_finite)]
+    pairs: Location | None
 
     @model_validator(mode="after")
     def _room_below_the_prefix(self) -> Self:

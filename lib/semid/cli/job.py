@@ -169,9 +169,11 @@ class _Opened:
 
 def _context(job: Job, flags: argparse.Namespace, store: Store, config: SemidConfig, run_date: date) -> _Opened:
     from semid.frames.ingest import feed_fingerprint
+    from semid.frames.pairs import pairs_fingerprint
 
     feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
     feed += getattr(flags, "staged_run", None) or ""
+    feed += pairs_fingerprint(store.spark, config.codebook)
     inputs = runs.inputs_fingerprint(config, feed, {name: store.version(name) for name in job.reads})
     run_id = flags.run_id or derive_run_id(job.name, run_date.isoformat(), inputs)
     return _Opened(Context(store.spark, config, store, run_id, run_date, flags), inputs)

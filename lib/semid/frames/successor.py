@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from semid.config import CodebookConfig
 from semid.frames.assign import only_contents_of, to_given_codes
+from semid.frames.pairs import collect_pairs_of
 from semid.frames.sample import collect_coded_sample, collect_pairs, only_sample
 from semid.measure.adaptation import adaptations
 from semid.measure.fit import Predecessor, fit
@@ -64,6 +65,7 @@ def train_successor(store: Store, asked: Succession) -> Trained:
 
     Raises:
         ConfigError: See `measure.fit.fit`.
+        InputRefused: See `pairs.collect_pairs_of`.
     """
     parent, settings = asked.parent, asked.settings
     active, embeddings = store.read("item_catalog").where("is_active"), store.read("item_embedding")
@@ -72,7 +74,8 @@ def train_successor(store: Store, asked: Succession) -> Trained:
     given = to_given_codes(only_open(store.read("semantic_id"), [parent.version]), parent.version)
     drawn = collect_coded_sample(sample, given, len(parent.codebook.sizes))
     start = parent.codebook if asked.warm else None
-    row, artifact = fit(drawn.x, settings, Predecessor(start, parent.codebook.sizes, drawn.codes))
+    before = Predecessor(start, parent.codebook.sizes, drawn.codes)
+    row, artifact = fit(drawn.x, settings, before, collect_pairs_of(store.spark, settings, sample, active))
     row |= {"parent_version": parent.version if asked.warm else None}
     if asked.model != parent.model:
         report = _adapters(sample, embeddings.where(F.col("model") == parent.model), parent, settings.seed)

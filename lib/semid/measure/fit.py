@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semid.config import CodebookConfig
 from semid.errors import ConfigError
@@ -21,6 +22,7 @@ from semid.quantize.align import aligned, count_matrices
 from semid.quantize.base import Codebook, Codes, Floats, Quantizer, quantization_error
 from semid.quantize.codebook import to_bytes
 from semid.quantize.holdout import held_out
+from semid.quantize.pairs import PairLearner, Pairs
 from semid.quantize.quantizers import quantizer
 
 log = logging.getLogger(__name__)
@@ -44,11 +46,13 @@ class Predecessor:
     codes: Codes
 
 
-def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) -> tuple[dict[str, Any], bytes]:
+def fit(
+    x: Floats, settings: CodebookConfig, before: Predecessor | None = None, pairs: Pairs | None = None
+) -> tuple[dict[str, Any], bytes]:
     """Return (columns of the codebook's row, its bytes), fitted to the contents `x` (n, d), sorted by a key.
 
     With a predecessor the codes are renamed after its codes (see `quantize.align`), level by level as far as both
-    have one.
+    have one. Pairs of rows of `x` train as far as both rows do; the metrics say how well the codes agree on the others.
 
     Raises:
         ConfigError: There are fewer contents than codes, or `codebook.params` are not the kind's, or the
@@ -61,9 +65,10 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
             next_step=f"--set codebook.sizes={[_fitting(len(x))] * len(settings.sizes)}",
         )
     rng = np.random.default_rng(settings.seed)
-    seen, unseen = _split(x, max(settings.sizes))
+    measuring = _measuring(x, max(settings.sizes))
+    seen, unseen = x[~measuring], x[measuring]
     started = time.monotonic()
-    recipe = recipe_of(settings)
+    recipe = recipe_of(settings) if pairs is None else learner_of(settings).with_pairs(pairs.within(~measuring))
     try:
         codebook = recipe.fit(seen, rng, None if before is None else before.codebook)
     except (TypeError, ValueError) as error:
@@ -73,6 +78,7 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
         **measured(codebook, seen, unseen),
         **described(x),
         **followed,
+        **({} if pairs is None else _paired(codebook, x, pairs, measuring)),
         "fit_seconds": round(time.monotonic() - started, 1),
     }
     row = {
@@ -97,6 +103,22 @@ def recipe_of(settings: CodebookConfig) -> Quantizer:
         return quantizer(settings.kind, settings.sizes, settings.params, _say)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the codebook cannot be trained: {error}", where="codebook") from error
+
+
+def learner_of(settings: CodebookConfig) -> PairLearner:
+    """Return the quantizer that the settings describe, one that can learn from pairs.
+
+    Raises:
+        ConfigError: `codebook.params` are not the kind's, or the kind cannot learn from pairs.
+    """
+    recipe = recipe_of(settings)
+    if not isinstance(recipe, PairLearner):
+        raise ConfigError(
+            f"a codebook of kind {settings.kind} cannot learn from pairs",
+            where="codebook.pairs",
+            next_step="--set codebook.pairs=null, or --set codebook.kind=rqvae",
+        )
+    return recipe
 
 
 def measured(codebook: Codebook, seen: Floats, unseen: Floats) -> dict[str, Any]:
@@ -141,12 +163,18 @@ def _renamed(codebook: Codebook, x: Floats, before: Predecessor) -> tuple[Codebo
     return renamed, {"start": start, "aligned_on": int(known.sum()), "churn_before_hysteresis": moved}
 
 
-def _split(x: Floats, largest: int) -> tuple[Floats, Floats]:
+def _paired(codebook: Codebook, x: Floats, pairs: Pairs, measuring: NDArray[np.bool_]) -> dict[str, Any]:
+    others = pairs.touching(measuring)
+    shares = [round(share, 6) for share in others.agreement(codebook.encode(x))] if len(others) else []
+    return {"pairs": {"trained": len(pairs) - len(others), "held_out": len(others), "held_out_agreement": shares}}
+
+
+def _measuring(x: Floats, largest: int) -> NDArray[np.bool_]:
     # By a hash of the vector: what a codebook never saw, its successor, which starts from it, must not see either.
     measuring = held_out(x, HELD_OUT, "measure")
     if len(x) - int(measuring.sum()) < largest:  # a tiny catalog needs every content to fill its codes
-        return x, x[:0]
-    return x[~measuring], x[measuring]
+        return np.zeros(len(x), np.bool_)
+    return measuring
 
 
 def _fitting(contents: int) -> int:

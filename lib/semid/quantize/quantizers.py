@@ -46,7 +46,7 @@ def quantizer(
         recipe, cls = RECIPES[kind]
         return recipe(sizes, _params(cls, params), progress)
     if kind == "rqvae":
-        from semid.quantize.rqvae_passes import RqvaeParams
+        from semid.quantize.rqvae_params import RqvaeParams
         from semid.quantize.rqvae_train import RqvaeQuantizer
 
         return RqvaeQuantizer(sizes, _params(RqvaeParams, params), progress)

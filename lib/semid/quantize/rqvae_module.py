@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from semid.quantize.base import Floats
 from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
+from semid.quantize.rqvae_assignment import Choice, nearest
+from semid.quantize.rqvae_gradient import Estimator, straight_through
 
 
 class SkipMlpModule(nn.Module):  # type: ignore[misc]  # torch is untyped here: its types cost mypy a minute
@@ -36,22 +38,40 @@ class SkipMlpModule(nn.Module):  # type: ignore[misc]  # torch is untyped here: 
 
 
 class RqvaeModule(nn.Module):  # type: ignore[misc]
-    """`rqvae.RqvaeCodebook` with gradients."""
+    """`rqvae.RqvaeCodebook` with gradients.
 
-    def __init__(self, codebook: RqvaeCodebook) -> None:
+    Args:
+        codebook: What it starts as.
+        estimate: How gradients pass the codes, see `rqvae_gradient`.
+        choices: How each level chooses the codes to train with, see `rqvae_assignment`; None for the nearest.
+    """
+
+    def __init__(
+        self,
+        codebook: RqvaeCodebook,
+        estimate: Estimator = straight_through,
+        choices: tuple[Choice, ...] | None = None,
+    ) -> None:
         super().__init__()
+        self.estimate, self.choices = estimate, choices or (nearest,) * len(codebook.sizes)
         self.encoder = SkipMlpModule(codebook.encoder)
         self.decoder = SkipMlpModule(codebook.decoder)
         self.centroids = nn.ParameterList(torch.from_numpy(c.copy()) for c in codebook.centroids)
 
     def nearest(self, latent: Tensor) -> Tensor:
         """Return codes (n, levels) of `latent` (n, latent): at each level the nearest centroid of the residual."""
-        residual, codes = latent.detach(), []
-        for centroids in self.centroids:
-            with torch.no_grad():
-                scores = centroids.square().sum(dim=1) / 2 - residual @ centroids.T
-                codes.append(scores.argmin(dim=1))
-                residual = residual - centroids[codes[-1]]
+        return self._chosen(latent, (nearest,) * len(self.centroids))
+
+    def assigned(self, latent: Tensor) -> Tensor:
+        """Return the codes (n, levels) that `latent` (n, latent) train with."""
+        return self._chosen(latent, self.choices)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def _chosen(self, latent: Tensor, choices: tuple[Choice, ...]) -> Tensor:
+        residual, codes = latent, []
+        for centroids, choose in zip(self.centroids, choices, strict=True):
+            codes.append(choose(centroids.square().sum(dim=1) / 2 - residual @ centroids.T))
+            residual = residual - centroids[codes[-1]]
         return torch.stack(codes, dim=1)
 
     def quantize(self, latent: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,9 +102,14 @@ class RqvaeModule(nn.Module):  # type: ignore[misc]
     def losses(self, x: Tensor, latent: Tensor, codes: Tensor, commitment: float) -> Tensor:
         """Return the loss (n,) of rows `x` (n, d) with latents (n, latent) when they have `codes` (n, levels)."""
         quantized, pulls = self.quantize(latent, codes)
-        # straight through: the encoder gets the gradient of `quantized`, the centroids theirs from `pulls`
-        decoded = self.decoder(latent + (quantized - latent).detach())
+        # the encoder gets the gradient of `quantized`, the centroids theirs from `pulls`
+        decoded = self.decoder(self.estimate(latent, quantized))
         return (decoded - x).square().sum(dim=1) + pulls @ torch.tensor([1.0, commitment])
+
+    def quantized(self, x: Tensor) -> Tensor:
+        """Return (n, latent) what the codes of `x` (n, d) stand for, with a gradient to the encoder."""
+        latent = self.encoder(x)
+        return self.estimate(latent, self.quantize(latent, self.nearest(latent))[0])
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return (n, d) what the codes of `x` (n, d) decode to."""

@@ -2,16 +2,19 @@
 
 Loss of TIGER, arXiv 2305.05065, with two starts that make it stable: codebooks by k-means on the latent vectors,
 and encoder and decoder as principal components plus an MLP whose last layer is zero (RQ-KMeans+ of MiniOneRec).
-So epoch 0 is residual k-means, and the checkpoint kept is the one that reconstructs held-out rows best.
+So epoch 0 is residual k-means, and the checkpoint kept is the one that reconstructs held-out rows best, where there
+are pairs (`rqvae_contrast`) the one with the least sum of that error and of the loss of held-out pairs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semid.quantize.base import (
@@ -23,10 +26,14 @@ from semid.quantize.base import (
     finite_vectors,
 )
 from semid.quantize.holdout import held_out
+from semid.quantize.pairs import Pairs
 from semid.quantize.rkmeans import RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook, SkipMlp
+from semid.quantize.rqvae_codebooks import Trial
+from semid.quantize.rqvae_contrast import pair_judge, with_pairs
 from semid.quantize.rqvae_module import repeatable
-from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
+from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_passes import Judge, Passes, Step
 from semid.quantize.rqvae_warm import anchored_step, recentred
 
 
@@ -38,12 +45,18 @@ class RqvaeQuantizer:
         sizes: Codes per level.
         params: Hyper-parameters.
         progress: Called after each epoch (0 is the start) with `loss` of training and `held_out_error`, the
-            latter relative to the variance.
+            latter relative to the variance; with pairs also `held_out_pairs`.
+        pairs: Rows of the vectors to come that belong together.
     """
 
     sizes: tuple[int, ...]
     params: RqvaeParams = field(default_factory=RqvaeParams)
     progress: Progress | None = None
+    pairs: Pairs | None = None
+
+    def with_pairs(self, pairs: Pairs) -> Self:
+        """Return this quantizer, to be fitted to the vectors whose rows `pairs` name; see `rqvae_contrast`."""
+        return replace(self, pairs=pairs)
 
     def fit(self, x: Floats, rng: np.random.Generator, warm_start: Codebook | None = None) -> RqvaeCodebook:
         """Return the codebook that reconstructs held-out rows of `x` (n, d) best; see `rqvae_warm` for `warm_start`.
@@ -60,11 +73,21 @@ class RqvaeQuantizer:
             if warm_start is None:
                 start = initial_codebook(x[~out], self.sizes, self.params, rng)
                 passes = Passes(start, x[~out], self.params, self.params.epochs, rng)
-                return best_checkpoint(start, passes, nearest_step(passes), x[out], self.progress)
+                return self._trained(start, passes, nearest_step(passes), x, out)
             old = self._checked(warm_start, x.shape[1])
             start = recentred(old, x[~out], rng)
             passes = Passes(start, x[~out], self.params, self.params.warm_epochs, rng)
-            return best_checkpoint(start, passes, anchored_step(passes, old), x[out], self.progress)
+            return self._trained(start, passes, anchored_step(passes, old), x, out)
+
+    def _trained(
+        self, start: RqvaeCodebook, passes: Passes, step: Step, x: Floats, out: NDArray[np.bool_]
+    ) -> RqvaeCodebook:
+        """Return the best checkpoint, with the rows `out` (n,) of `x` (n, d) as the judge."""
+        judge = reconstruction_judge(passes, x[out])
+        if self.pairs is not None:
+            step = with_pairs(step, passes, self.pairs.within(~out))
+            judge = pair_judge(judge, passes, x, self.pairs.touching(out))
+        return best_checkpoint(start, passes, step, judge, self.progress)
 
     def _checked(self, warm_start: Codebook, dim: int) -> RqvaeCodebook:
         """Return `warm_start` if it has this quantizer's kind, sizes and widths, else raise ValueError."""
@@ -105,36 +128,46 @@ def _linear_start(skip: Floats, bias: Floats, hidden: tuple[int, ...], rng: np.r
 
 
 def nearest_step(passes: Passes) -> Step:
-    """Return the step of a training from the start: losses with the codes nearest to the rows."""
+    """Return the step of a training from the start: losses with the codes that rows train with."""
 
-    def step(rows: Tensor) -> tuple[Tensor, Tensor]:
+    def step(rows: Tensor) -> Trial:
         x = passes.x[rows]
         latent = passes.module.encoder(x)
-        codes = passes.module.nearest(latent)
-        return passes.module.losses(x, latent, codes, passes.params.commitment), codes
+        codes = passes.module.assigned(latent)
+        return Trial(
+            passes.module.losses(x, latent, codes, passes.params.commitment), latent, codes, torch.ones(len(x))
+        )
 
     return step
 
 
+def reconstruction_judge(passes: Passes, held_out_rows: Floats) -> Judge:
+    """Return what gives the error of `held_out_rows` (n, d), relative to the variance of those that train."""
+    unseen = torch.from_numpy(held_out_rows)
+
+    def judge() -> dict[str, float]:
+        squares = (passes.module.reconstruct(unseen) - unseen).square().sum(dim=1)
+        return {"held_out_error": float(squares.mean()) / passes.variance}
+
+    return judge
+
+
 def best_checkpoint(
-    start: RqvaeCodebook, passes: Passes, step: Step, held_out_rows: Floats, progress: Progress | None
+    start: RqvaeCodebook, passes: Passes, step: Step, judge: Judge, progress: Progress | None
 ) -> RqvaeCodebook:
-    """Train until the held-out error stops falling; return the best checkpoint, maybe `start`."""
-    unseen, variance = torch.from_numpy(held_out_rows), float(passes.x.var(dim=0, correction=0).sum()) or 1.0
-
-    def error() -> float:
-        return float((passes.module.reconstruct(unseen) - unseen).square().sum(dim=1).mean()) / variance
-
-    best, lowest, waited = start, error(), 0
+    """Train until the judge's losses stop falling; return the best checkpoint, maybe `start`."""
+    best, now, waited = start, judge(), 0
+    lowest = sum(now.values())
     if progress:
-        progress(0, {"held_out_error": lowest})
+        progress(0, now)
     for epoch in range(1, passes.epochs + 1):
-        loss, now = passes.epoch(step), error()
+        loss, now = passes.epoch(step), judge()
         if progress:
-            progress(epoch, {"loss": loss, "held_out_error": now})
-        waited = 0 if now < lowest else waited + 1
-        if now < lowest:
-            lowest, best = now, passes.module.frozen()
+            progress(epoch, {"loss": loss, **now})
+        better = sum(now.values()) < lowest
+        waited = 0 if better else waited + 1
+        if better:
+            lowest, best = sum(now.values()), passes.module.frozen()
         if waited == passes.params.patience:
             break
     return best

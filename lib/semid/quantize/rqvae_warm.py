@@ -23,8 +23,10 @@ from torch import Tensor
 from semid.quantize.base import Floats
 from semid.quantize.rkmeans import RkmeansCodebook, RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook
+from semid.quantize.rqvae_codebooks import Trial
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_passes import Passes, RqvaeParams, Step
+from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_passes import Passes, Step
 
 
 def recentred(codebook: RqvaeCodebook, x: Floats, rng: np.random.Generator) -> RqvaeCodebook:
@@ -44,17 +46,19 @@ def anchored_step(passes: Passes, old_codebook: RqvaeCodebook) -> Step:
     """
     old = torch.from_numpy(old_codebook.encode(passes.x.numpy()).astype(np.int64))
 
-    def step(rows: Tensor) -> tuple[Tensor, Tensor]:
+    def step(rows: Tensor) -> Trial:
         return anchored(passes.module, passes.x[rows], old[rows], passes.params)
 
     return step
 
 
-def anchored(module: RqvaeModule, x: Tensor, old: Tensor, params: RqvaeParams) -> tuple[Tensor, Tensor]:
-    """Return the losses (n,) of rows `x` (n, d) with `old` codes (n, levels), and the codes in use."""
+def anchored(module: RqvaeModule, x: Tensor, old: Tensor, params: RqvaeParams) -> Trial:
+    """Return what rows `x` (n, d) tried with the codes they train with and with their `old` codes (n, levels)."""
     latent = module.encoder(x)
-    nearest = module.nearest(latent)
-    losses = module.losses(x, latent, nearest, params.commitment)
-    moved = torch.nonzero((nearest != old).any(dim=1)).flatten()  # for the others both losses are the same
+    codes = module.assigned(latent)
+    losses = module.losses(x, latent, codes, params.commitment)
+    moved = torch.nonzero((codes != old).any(dim=1)).flatten()  # for the others both losses are the same
     pull = module.losses(x[moved], latent[moved], old[moved], params.commitment) - losses[moved]
-    return losses.index_add(0, moved, params.anchor * pull), torch.cat([nearest, old])
+    weight = torch.tensor([1.0 - params.anchor, params.anchor]).repeat_interleave(len(x))
+    mixed = losses.index_add(0, moved, params.anchor * pull)
+    return Trial(mixed, torch.cat([latent, latent]), torch.cat([codes, old]), weight)

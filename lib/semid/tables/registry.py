@@ -37,11 +37,11 @@ class Card:
     run_id: str
 
     def is_as(self, model: str, config: CodebookConfig) -> bool:
-        """Return whether it was trained on this model's vectors with these settings."""
+        """Return whether it was trained on this model's vectors with these settings, pairs or none."""
         capacity = self.json_of("trained_on").get("capacity")
         own = (self.model, self.kind, self.codebook_sizes, self.seed, capacity, self.params)
         asked = (config.kind, config.sizes, config.seed, config.capacity, to_json(dict(config.params)))
-        return own == (model, *asked)
+        return own == (model, *asked) and ("pairs" in self.json_of("metrics")) == (config.pairs is not None)
 
     def json_of(self, column: str) -> dict[str, Any]:
         """Return `metrics` or `trained_on` as a mapping.

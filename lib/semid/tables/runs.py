@@ -21,12 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]) -> str:
-    """Return the fingerprint of what decides a run's outcome: settings, feed and table versions.
+    """Return the fingerprint of what decides a run's outcome: settings, feed (with pairs) and table versions.
 
     Where the warehouse lies and how Spark is tuned decide nothing, so they stay out.
     """
     settings = config.model_dump(mode="json", exclude={"warehouse", "spark"})
     settings["catalog"].pop("path")
+    settings["codebook"].pop("pairs")  # like the feed, by what they hold
     return fingerprint({"settings": settings, "feed": feed, "tables": dict(tables)})
 
 

@@ -10,7 +10,7 @@ from semid.quantize.holdout import held_out
 from semid.quantize.rkmeans import RkmeansQuantizer
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_passes import RqvaeParams
+from semid.quantize.rqvae_params import RqvaeParams
 from semid.quantize.rqvae_train import (
     RqvaeQuantizer,
     initial_codebook,

@@ -10,7 +10,8 @@ from semid.quantize.holdout import held_out
 from semid.quantize.hysteresis import keep_codes
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_passes import Passes, RqvaeParams
+from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_passes import Passes
 from semid.quantize.rqvae_train import RqvaeQuantizer
 from semid.quantize.rqvae_warm import anchored, anchored_step, recentred
 from tests.codebooks import bent_sheet, random_codebook
@@ -46,10 +47,12 @@ def test_the_anchor_mixes_the_losses_of_nearest_and_old_codes(anchor):
     nearest = module.nearest(latent)
     codes = torch.from_numpy(np.c_[rng.integers(5, size=20), rng.integers(3, size=20)])
     codes[:5] = nearest[:5]
-    losses, used = anchored(module, x, codes, RqvaeParams(anchor=anchor, commitment=0.7))
+    trial = anchored(module, x, codes, RqvaeParams(anchor=anchor, commitment=0.7))
     each = [module.losses(x, latent, c, 0.7) for c in (nearest, codes)]
-    torch.testing.assert_close(losses, (1 - anchor) * each[0] + anchor * each[1])
-    assert {tuple(row) for row in used.tolist()} == {tuple(row) for row in [*nearest.tolist(), *codes.tolist()]}
+    torch.testing.assert_close(trial.losses, (1 - anchor) * each[0] + anchor * each[1])
+    assert trial.codes.tolist() == [*nearest.tolist(), *codes.tolist()]
+    torch.testing.assert_close(trial.weight, torch.tensor([1 - anchor] * 20 + [anchor] * 20, dtype=torch.float32))
+    torch.testing.assert_close(trial.latent, latent.repeat(2, 1))
 
 
 def test_an_anchor_lets_hysteresis_keep_more_codes(sheet, old):
