@@ -61,7 +61,7 @@ def fit(x: Floats, settings: CodebookConfig, before: Predecessor | None = None) 
             next_step=f"--set codebook.sizes={[_fitting(len(x))] * len(settings.sizes)}",
         )
     rng = np.random.default_rng(settings.seed)
-    seen, unseen = _split(x, max(settings.sizes))
+    seen, unseen = split(x, max(settings.sizes))
     started = time.monotonic()
     recipe = recipe_of(settings)
     try:
@@ -141,7 +141,11 @@ def _renamed(codebook: Codebook, x: Floats, before: Predecessor) -> tuple[Codebo
     return renamed, {"start": start, "aligned_on": int(known.sum()), "churn_before_hysteresis": moved}
 
 
-def _split(x: Floats, largest: int) -> tuple[Floats, Floats]:
+def split(x: Floats, largest: int) -> tuple[Floats, Floats]:
+    """Return the contents to fit to and those that only measure, (m, d) and (n - m, d) of `x` (n, d).
+
+    None are held out when fewer than `largest` would be left.
+    """
     # By a hash of the vector: what a codebook never saw, its successor, which starts from it, must not see either.
     measuring = held_out(x, HELD_OUT, "measure")
     if len(x) - int(measuring.sum()) < largest:  # a tiny catalog needs every content to fill its codes
