@@ -11,6 +11,9 @@ from pyspark.sql import functions as F
 from semid.errors import ConfigError, InputRefused
 from semid.frames.feed_files import glob_escaped
 
+LARGEST = 2**20 - 1
+"""Codes are counted in an array per level on the driver; sixteen times the largest size that can be trained."""
+
 
 def read_table(spark: SparkSession, path: str) -> DataFrame:
     """Return a Parquet file or folder; its existence was checked when its fingerprint was taken."""
@@ -29,10 +32,10 @@ def to_foreign_codes(table: DataFrame, source: str | None, levels: int | None) -
     Raises:
         ConfigError: The source is not named, or is not there.
         InputRefused: Lists what makes the table no table of IDs: columns, repeated items, codes that are missing,
-            negative or of several lengths.
+            out of range or of several lengths.
     """
     chosen = _only_source(table, source)
-    codes = _codes(table).cast("array<int>")
+    codes = _codes(table).try_cast("array<int>")
     kept = codes if levels is None else F.slice(codes, 1, levels)
     rows = chosen.select(F.col("item_id").cast("string").alias("item_id"), kept.alias("codes"))
     _check(rows, levels)
@@ -76,10 +79,14 @@ def _number(column: str) -> int:
 
 def _check(rows: DataFrame, levels: int | None) -> None:
     size = F.size("codes")
-    bad = F.col("codes").isNull() | (size < 1) | F.exists("codes", lambda code: code.isNull() | (code < 0))
+    bad = (
+        F.col("codes").isNull()
+        | (size < 1)
+        | F.exists("codes", lambda code: ~F.coalesce(code.between(0, LARGEST), F.lit(False)))
+    )
     counts: dict[str, Column] = {
         "rows without item_id": F.count_if(F.col("item_id").isNull()),
-        "rows whose codes are missing, null or negative": F.count_if(bad),
+        f"rows whose codes are missing or outside 0 to {LARGEST}": F.count_if(bad),
         "repeated item_ids": F.count("item_id") - F.count_distinct("item_id"),
         f"rows with fewer than {levels} codes": F.count_if(size < (levels or 0)),
     }
