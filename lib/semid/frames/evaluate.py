@@ -143,7 +143,9 @@ def _of_sample(store: Store, subject: _Subject, contents: DataFrame, request: Re
     if not len(sample.x):
         return
     rng = np.random.default_rng(seed)
-    if subject.codebook is not None:
+    if subject.codebook is None:
+        yield Measure("relative_error", None)
+    else:
         yield from evaluation.error_measures(sample, subject.codebook, rng)
     if (held_out := subject.recorded.get("relative_error_heldout")) is not None:
         yield Measure("relative_error_heldout_in_training", held_out)

@@ -29,14 +29,14 @@ class Measure:
 
     Attributes:
         metric: Its name; `_l2` is level 2, `_d2` the first 2 codes, `_c1` the first name of the category path.
-        value: The number.
+        value: The number; None when it cannot be known.
         low: Lower end of its 95 % interval; None when the number is exact.
         high: Upper end.
         slice: Which items: all, head, mid or tail.
     """
 
     metric: str
-    value: float
+    value: float | None
     low: float | None = None
     high: float | None = None
     slice: str = "all"

@@ -85,7 +85,7 @@ def as_text(measures: Sequence[Measure]) -> str:
     settings: dict[str, dict[str, Measure]] = {}
     for measure in measures:
         settings.setdefault(measure.slice, {})[measure.metric] = measure
-    order = sorted(settings, key=lambda name: (settings[name]["codes"].value, name))
+    order = sorted(settings, key=lambda name: (settings[name]["codes"].value or 0, name))
     lines = [("sizes", *_TEXT.values())]
     lines += [(name, *[number(settings[name][metric].value) for metric in _TEXT]) for name in order]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

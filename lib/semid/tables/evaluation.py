@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from semid.measure.evaluation import Measure
-from semid.measure.gate import is_number
 from semid.tables.store import Store, to_json
 
 
@@ -24,7 +24,7 @@ def write_evaluation(
             "task": task,
             "slice": measure.slice,
             "metric": measure.metric,
-            "value": float(measure.value) if is_number(measure.value) else None,
+            "value": _known(measure.value),
             "ci_low": measure.low,
             "ci_high": measure.high,
             "seed": seed,
@@ -48,3 +48,8 @@ def read_params(store: Store, run_id: str, task: str) -> dict[str, Any]:
     rows = store.read("eval_report").where((F.col("run_id") == run_id) & (F.col("task") == task))
     found = rows.select("params").limit(1).collect()
     return dict(json.loads(found[0].params)) if found else {}
+
+
+def _known(value: float | None) -> float | None:
+    # Null, as the column promises: engines disagree on how NaN compares in a filter.
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -41,6 +41,7 @@ def sample(rows: int = 300, complete: bool = True) -> EvaluationSample:
 def test_head_mid_and_tail_by_interactions():
     """100 interactions: 40 and two of 15 make the first half and more, equals stay together; then 10s to 80, then 1s."""
     assert traffic_cuts({40: 1, 15: 2, 10: 2, 1: 10}) == (15, 10)
+    assert traffic_cuts({5: 1, 3: 1, 2: 1}) == (5, 3)  # the head ends where it has exactly half
     assert traffic_cuts({5: 1}) == (5, 5)
     assert traffic_cuts({}) == (1, 1)
 
