@@ -53,6 +53,7 @@ def evaluated(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> Evalu
     ids = store.read("semantic_id").where("valid_to IS NULL").select("item_id", "codes", "content_hash")
     active = store.read("item_catalog").where("is_active").select("item_id", "category")
     items = ids.join(active, "item_id").toPandas().sort_values("item_id", ignore_index=True)
+    items["codes"] = items.codes.map(list)
     names = items.item_id.tolist()
     pairs = {"left": names[:PAIRS], "right": names[PAIRS : 2 * PAIRS]}
     visits = {"item_id": [name for n, name in enumerate(names[:20]) for _ in range(20 - n)]}

@@ -18,7 +18,7 @@ from semid.quantize.base import Codebook, Codes, Floats, quantization_error
 K = 10
 """Neighbours per content."""
 ASKED = 5_000
-"""Most contents whose neighbours are looked for; 5,000 among 50,000 of 384 dimensions take about 15 s on one core."""
+"""Most contents whose neighbours are looked for, each among the whole sample."""
 NAMES = 3
 """Most names of a category path to compare with."""
 
