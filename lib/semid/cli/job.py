@@ -67,6 +67,8 @@ class Job:
         main: Does it.
         reads: Tables whose versions are its inputs.
         release: Kind of the release it makes.
+        inputs: Fingerprint of what its own flags bring, beside the configuration and the tables.
+        show: Text about a run that is done, for the terminal; also when it was done before.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Job:
     main: Callable[[Context], StepResult]
     reads: tuple[str, ...]
     release: str = "nightly"
+    inputs: Callable[[SparkSession, argparse.Namespace], str] = lambda _spark, _flags: ""
+    show: Callable[[Store, str], str] | None = None
 
 
 def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParser:
@@ -155,7 +159,10 @@ def _run(job: Job, flags: argparse.Namespace) -> None:
         try:
             if finish_interrupted(store):
                 save_catalog(store)
-            _attempt(job, _context(job, flags, store, config, run_date))
+            opened = _context(job, flags, store, config, run_date)
+            _attempt(job, opened)
+            if job.show:
+                print(job.show(store, opened.context.run_id))
         except SemidError as error:
             error.state = error.state or releases.load(store).describe()
             raise
@@ -174,6 +181,7 @@ def _context(job: Job, flags: argparse.Namespace, store: Store, config: SemidCon
     feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
     feed += getattr(flags, "staged_run", None) or ""
     feed += pairs_fingerprint(store.spark, config.codebook)
+    feed += job.inputs(store.spark, flags)
     inputs = runs.inputs_fingerprint(config, feed, {name: store.version(name) for name in job.reads})
     run_id = flags.run_id or derive_run_id(job.name, run_date.isoformat(), inputs)
     return _Opened(Context(store.spark, config, store, run_id, run_date, flags), inputs)

@@ -92,6 +92,21 @@ def neighbour_preservation(
 ) -> list[float]:
     """Return, for each depth d, the share of an item's k nearest others that have its first d codes.
 
+    The arguments are those of `shared_neighbours`.
+    """
+    shared = shared_neighbours(x, codes, k, asked, among)
+    return [float(share) for share in shared.sum(axis=0) / (len(shared) * k)]
+
+
+def shared_neighbours(
+    x: Floats,
+    codes: Codes,
+    k: int = 10,
+    asked: NDArray[np.intp] | None = None,
+    among: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Return (len(asked), levels) how many of an item's k nearest others have its first 1, 2, ... codes.
+
     Nearest by cosine in `x` (n, d), exact.
 
     Args:
@@ -110,12 +125,12 @@ def neighbour_preservation(
         raise ValueError(f"{int(among.sum())} items have no {k} neighbours each")
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
     step = max(1, (1 << 23) // len(x))  # 32 MiB of cosines at a time
-    shared = np.zeros(codes.shape[1])
+    shared = np.zeros((len(asked), codes.shape[1]), np.int64)
     for i in range(0, len(asked), step):
         rows = asked[i : i + step]
         equal = codes[_neighbours(unit, rows, among, k)] == codes[rows][:, None, :]  # (rows, k, levels)
-        shared += np.logical_and.accumulate(equal, axis=2).sum(axis=(0, 1))
-    return [float(share) for share in shared / (len(asked) * k)]
+        shared[i : i + step] = np.logical_and.accumulate(equal, axis=2).sum(axis=1)
+    return shared
 
 
 def _neighbours(unit: Floats, rows: NDArray[np.intp], among: NDArray[np.bool_], k: int) -> NDArray[np.intp]:

@@ -65,7 +65,7 @@ def fit(
             next_step=f"--set codebook.sizes={[_fitting(len(x))] * len(settings.sizes)}",
         )
     rng = np.random.default_rng(settings.seed)
-    measuring = _measuring(x, max(settings.sizes))
+    measuring = only_measuring(x, max(settings.sizes))
     seen, unseen = x[~measuring], x[measuring]
     started = time.monotonic()
     recipe = recipe_of(settings) if pairs is None else learner_of(settings).with_pairs(pairs.within(~measuring))
@@ -169,7 +169,8 @@ def _paired(codebook: Codebook, x: Floats, pairs: Pairs, measuring: NDArray[np.b
     return {"pairs": {"trained": len(pairs) - len(others), "held_out": len(others), "held_out_agreement": shares}}
 
 
-def _measuring(x: Floats, largest: int) -> NDArray[np.bool_]:
+def only_measuring(x: Floats, largest: int) -> NDArray[np.bool_]:
+    """Return which contents (n,) of `x` (n, d) only measure; none when fewer than `largest` would be left to fit."""
     # By a hash of the vector: what a codebook never saw, its successor, which starts from it, must not see either.
     measuring = held_out(x, HELD_OUT, "measure")
     if len(x) - int(measuring.sum()) < largest:  # a tiny catalog needs every content to fill its codes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from importlib import resources
 
-from semid.report import figures, figures_release, health, verdict
+from semid.report import evaluation, figures, figures_release, health, verdict
 from semid.report.charts import glyph
 from semid.report.facts import Example, Night, ReleaseFacts, Unfinished
 from semid.report.html import Html, share, table, tag
@@ -46,13 +46,14 @@ def release_page(facts: ReleaseFacts, propose_retrain: float, written: Collectio
         verdict.reasons(night),
         _changes(facts),
         _codes(facts),
+        evaluation.section(facts.evaluation),
         tag("h2", "Nights up to this one"),
         figures.error_ratio(facts.history, propose_retrain),
         figures.psi(facts.history),
         _checks(night),
         _footer(night),
     ]
-    return _document(f"Release {night.release_id} of {night.run_date}", body)
+    return document(f"Release {night.release_id} of {night.run_date}", body)
 
 
 def index_page(
@@ -83,10 +84,11 @@ def index_page(
         figures.counts(history),
         _releases(history, written),
     ]
-    return _document("Releases", body)
+    return document("Releases", body)
 
 
-def _document(title: str, body: Sequence[object]) -> str:
+def document(title: str, body: Sequence[object]) -> str:
+    """Return a whole page that loads nothing and runs nothing."""
     style = resources.files("semid.report").joinpath("style.css").read_text(encoding="utf-8")
     head = [
         tag("meta", charset="utf-8"),

@@ -13,6 +13,7 @@ KEYS = {
     "code_map": ("from_version", "to_version", "level", "old_code", "new_code"),
     "codebook": ("codebook_version",),
     "drift_report": ("run_id", "cohort", "metric", "level"),
+    "eval_report": ("run_id", "task", "slice", "metric"),
     "item_catalog": ("item_id",),
     "item_embedding": ("content_hash", "model"),
     "item_quarantine": ("run_id", "source_row"),

@@ -10,7 +10,9 @@ import numpy as np
 
 from semid.errors import ConfigError
 from semid.measure.drift import Counts
+from semid.measure.evaluation import Measure
 from semid.measure.gate import Check
+from semid.report.evaluation import Evaluation
 from semid.report.facts import CodeUse, Example, Night, ReleaseFacts, State, Survivors, Unfinished
 from semid.tables.query import Reader
 
@@ -43,6 +45,14 @@ WHERE NOT contains(run_id, '/') AND status IN ('failed', 'running')
   AND started_at > (SELECT coalesce(max(created_at), TIMESTAMP '1970-01-01') FROM release)
   AND started_at >= (SELECT max(started_at) FROM run)
 ORDER BY run_id LIMIT 1"""
+
+_EVALUATION = """
+SELECT run_id, metric, value, ci_low AS low, ci_high AS high, slice FROM eval_report
+WHERE task = 'codes' AND run_id = (
+  SELECT e.run_id FROM eval_report AS e JOIN run AS r USING (run_id)
+  WHERE task = 'codes' AND json_extract_string(params, '$.codebook_version') = '{version:d}'
+  ORDER BY r.started_at DESC, e.run_id LIMIT 1)
+ORDER BY metric, slice"""
 
 _STATE = """
 SELECT codes, content_hash FROM semantic_id
@@ -101,6 +111,7 @@ def release_facts(reader: Reader, history: Sequence[Night], release_id: int | No
         state=None if seen is None else _state(reader, seen, history),
         moved=night.survivors.moved[-1] if night.survivors else 0,
         examples=tuple(Example(**row) for row in reader.mappings(_EXAMPLES.format(release_id=night.release_id))),
+        evaluation=_evaluation(reader, night),
     )
 
 
@@ -122,6 +133,16 @@ def _survivors(counts: Mapping[str, int], rows: Iterable[Mapping[str, Any]], lev
             tally[depth] += row["items"]
     total = counts.get("unchanged", 0) + counts.get("changed", 0)
     return Survivors(edited, max(total - edited, 0), tuple(moved[True]), tuple(moved[False]))
+
+
+def _evaluation(reader: Reader, night: Night) -> Evaluation | None:
+    if night.codebook_version is None or not {"eval_report", "run"} <= set(reader.tables):
+        return None
+    rows = reader.mappings(_EVALUATION.format(version=night.codebook_version))
+    if not rows:
+        return None
+    run_id = str(rows[0]["run_id"])
+    return Evaluation(run_id, tuple(Measure(**{k: v for k, v in row.items() if k != "run_id"}) for row in rows))
 
 
 def _state(reader: Reader, night: Night, history: Sequence[Night]) -> State | None:

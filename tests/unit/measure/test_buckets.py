@@ -1,0 +1,34 @@
+"""Bucket statistics from the sizes alone, against the same counted item by item."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semid.measure.buckets import BucketSizes
+from semid.measure.drift import gini
+
+
+def test_five_items_in_three_buckets():
+    """Buckets of 3, 1 and 1 items: 3 IDs for 5 items, two items alone."""
+    sizes = BucketSizes(np.array([1, 3]), np.array([2, 1]))
+    assert (sizes.items, sizes.distinct, sizes.largest) == (5, 3, 3)
+    assert sizes.collision_rate == pytest.approx(2 / 5)
+    assert sizes.singleton_share == pytest.approx(2 / 5)
+    assert sizes.gini == pytest.approx(4 / 15)  # (-2 + 0 + 2 * 3) / (3 * 5)
+
+
+@given(st.lists(st.integers(0, 15), min_size=1, max_size=80))
+def test_statistics_are_those_of_the_items(codes):
+    """pandas' counts of the items' codes, in a shuffled order of sizes, and the Gini index of all buckets one by one."""
+    counts = pd.Series(codes).value_counts()
+    histogram = counts.value_counts().sample(frac=1, random_state=len(codes))
+    sizes = BucketSizes(histogram.index.to_numpy(), histogram.to_numpy())
+    assert sizes.items == len(codes)
+    assert sizes.collision_rate == pytest.approx(1 - len(counts) / len(codes))
+    assert sizes.singleton_share == pytest.approx((~pd.Series(codes).duplicated(keep=False)).mean())
+    assert sizes.largest == counts.max()
+    assert sizes.gini == pytest.approx(gini(counts.to_numpy()))
