@@ -14,7 +14,7 @@ from semid.quantize.rqvae_assignment import ASSIGNMENTS
 from semid.quantize.rqvae_codebooks import LEARNINGS, Trial
 from semid.quantize.rqvae_gradient import ESTIMATORS
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_params import Pace, RqvaeParams
 
 Step = Callable[[Tensor], Trial]
 """Tries row numbers (m,)."""
@@ -30,14 +30,14 @@ class Passes:
         start: Where the module starts.
         x: Training rows (n, d).
         params: Hyper-parameters.
-        epochs: Passes until the learning rate has fallen to zero.
+        pace: Passes until the learning rate has fallen to zero, and the rate at the start.
         rng: Orders the rows and draws those that unused codes move to.
     """
 
     def __init__(
-        self, start: RqvaeCodebook, x: Floats, params: RqvaeParams, epochs: int, rng: np.random.Generator
+        self, start: RqvaeCodebook, x: Floats, params: RqvaeParams, pace: Pace, rng: np.random.Generator
     ) -> None:
-        self.x, self.params, self.epochs, self.rng = torch.from_numpy(x), params, epochs, rng
+        self.x, self.params, self.epochs, self.rng = torch.from_numpy(x), params, pace.epochs, rng
         self.variance = float(self.x.var(dim=0, correction=0).sum()) or 1.0
         choices = ASSIGNMENTS[params.assignment](len(start.sizes))
         self.module = RqvaeModule(start, ESTIMATORS[params.gradient], choices)
@@ -45,8 +45,8 @@ class Passes:
         matrices = [p for n, p in self.module.named_parameters() if "weights" in n]
         others = [p for n, p in self.module.named_parameters() if "weights" not in n]
         groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=params.learning_rate, weight_decay=params.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, epochs)
+        self.optimizer = torch.optim.AdamW(groups, lr=pace.learning_rate, weight_decay=params.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, pace.epochs)
 
     def epoch(self, step: Step) -> float:
         """Take one pass over the rows, revive unused codes, and return the mean loss."""

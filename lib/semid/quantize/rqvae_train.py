@@ -72,11 +72,11 @@ class RqvaeQuantizer:
         with repeatable(self.params.threads):
             if warm_start is None:
                 start = initial_codebook(x[~out], self.sizes, self.params, rng)
-                passes = Passes(start, x[~out], self.params, self.params.epochs, rng)
+                passes = Passes(start, x[~out], self.params, self.params.cold, rng)
                 return self._trained(start, passes, nearest_step(passes), x, out)
             old = self._checked(warm_start, x.shape[1])
             start = recentred(old, x[~out], rng)
-            passes = Passes(start, x[~out], self.params, self.params.warm_epochs, rng)
+            passes = Passes(start, x[~out], self.params, self.params.warm, rng)
             return self._trained(start, passes, anchored_step(passes, old), x, out)
 
     def _trained(

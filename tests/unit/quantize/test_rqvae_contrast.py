@@ -12,7 +12,16 @@ from semid.quantize.rqvae_params import RqvaeParams
 from semid.quantize.rqvae_train import RqvaeQuantizer
 from tests.codebooks import random_codebook
 
-PARAMS = RqvaeParams(latent=8, hidden=(32,), epochs=12, warm_epochs=12, batch_rows=128, threads=1, learning_rate=3e-3)
+PARAMS = RqvaeParams(
+    latent=8,
+    hidden=(32,),
+    epochs=12,
+    warm_epochs=12,
+    batch_rows=128,
+    threads=1,
+    learning_rate=3e-3,
+    warm_learning_rate=3e-3,
+)
 
 
 @pytest.fixture(scope="module")

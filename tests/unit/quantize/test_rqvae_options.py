@@ -22,7 +22,7 @@ from semid.quantize.rqvae_assignment import (
 )
 from semid.quantize.rqvae_codebooks import DECAY, LEARNINGS, EmaCodebooks, Trial
 from semid.quantize.rqvae_gradient import ESTIMATORS, rotation, straight_through
-from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_params import Pace, RqvaeParams
 from semid.quantize.rqvae_passes import Passes
 from semid.quantize.rqvae_train import RqvaeQuantizer, nearest_step
 from tests.codebooks import bent_sheet, random_codebook
@@ -138,7 +138,9 @@ def test_a_revived_code_starts_its_average_again():
 
 def test_moving_averages_take_the_centroids_from_the_optimizer():
     x = bent_sheet(300)
-    passes = Passes(random_codebook("rqvae", 0, dim=16), x, params(codebooks="ema"), 1, np.random.default_rng(0))
+    passes = Passes(
+        random_codebook("rqvae", 0, dim=16), x, params(codebooks="ema"), Pace(1, 1e-3), np.random.default_rng(0)
+    )
     loss = nearest_step(passes)(torch.arange(50)).losses.mean()
     loss.backward()
     assert all(c.grad is None for c in passes.module.centroids)

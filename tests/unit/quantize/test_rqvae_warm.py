@@ -10,7 +10,7 @@ from semid.quantize.holdout import held_out
 from semid.quantize.hysteresis import keep_codes
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import RqvaeModule
-from semid.quantize.rqvae_params import RqvaeParams
+from semid.quantize.rqvae_params import Pace, RqvaeParams
 from semid.quantize.rqvae_passes import Passes
 from semid.quantize.rqvae_train import RqvaeQuantizer
 from semid.quantize.rqvae_warm import anchored, anchored_step, recentred
@@ -58,7 +58,7 @@ def test_the_anchor_mixes_the_losses_of_nearest_and_old_codes(anchor):
 def test_an_anchor_lets_hysteresis_keep_more_codes(sheet, old):
     """Same passes and learning rate, without and with: 7 and 2.5 % of the IDs move."""
     before = old.encode(sheet)
-    free, held = (fit(sheet, old, anchor=anchor, learning_rate=1e-2) for anchor in (0, 0.9))
+    free, held = (fit(sheet, old, anchor=anchor, warm_learning_rate=1e-2) for anchor in (0, 0.9))
     moved = [1 - keep_codes(sheet[:400], codebook, before[:400], 0.1).kept.mean() for codebook in (free, held)]
     assert moved[1] < 0.6 * moved[0]
     assert error(sheet, held, before) < error(sheet, free, before) < error(sheet, old, before)
@@ -66,7 +66,7 @@ def test_an_anchor_lets_hysteresis_keep_more_codes(sheet, old):
 
 def test_a_warm_start_with_hysteresis_moves_few_ids_and_lowers_the_error(sheet, old):
     """A fifth of the rows are new: 11 % of the old IDs would move, 5 % do."""
-    before, codebook = old.encode(sheet[:400]), fit(sheet, old, learning_rate=1e-2)
+    before, codebook = old.encode(sheet[:400]), fit(sheet, old, warm_learning_rate=1e-2)
     result = keep_codes(sheet[:400], codebook, before, 0.1)
     assert float((codebook.encode(sheet[:400]) != before).any(axis=1).mean()) > 0.08
     assert 1 - result.kept.mean() < 0.07
@@ -94,7 +94,7 @@ def test_a_code_that_rows_have_never_moves_to_other_rows(sheet, old):
     first = old.centroids[0].copy()
     first[5:] = 1e3
     start = RqvaeCodebook(old.encoder, (first, old.centroids[1]), old.decoder)
-    passes = Passes(start, sheet, replace(TINY, learning_rate=1e-12, weight_decay=0), 1, np.random.default_rng(0))
+    passes = Passes(start, sheet, replace(TINY, weight_decay=0), Pace(1, 1e-12), np.random.default_rng(0))
     passes.epoch(anchored_step(passes, start))
     alive, after = np.unique(start.encode(sheet)[:, 0]), passes.module.frozen().centroids[0]
     assert set(alive) <= set(range(5))
