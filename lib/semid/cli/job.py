@@ -172,6 +172,7 @@ def _context(job: Job, flags: argparse.Namespace, store: Store, config: SemidCon
 
     feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
     feed += getattr(flags, "staged_run", None) or ""
+    feed += str(getattr(flags, "version", None) or "")
     inputs = runs.inputs_fingerprint(config, feed, {name: store.version(name) for name in job.reads})
     run_id = flags.run_id or derive_run_id(job.name, run_date.isoformat(), inputs)
     return _Opened(Context(store.spark, config, store, run_id, run_date, flags), inputs)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Delta knows no keys: these are held by the jobs and checked by the gate.
 KEYS = {
+    "code_label": ("codebook_version", "prefix"),
+    "code_label_answer": ("labeller", "question"),
     "code_map": ("from_version", "to_version", "level", "old_code", "new_code"),
     "codebook": ("codebook_version",),
     "drift_report": ("run_id", "cohort", "metric", "level"),
