@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from semid.measure.drift import Counts
 from semid.measure.gate import Check
+from semid.report.code_facts import LabelledCodes
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class ReleaseFacts:
         state: The IDs that readers see with it (of `before` when it was blocked); None when there are none.
         moved: Number of items whose printed ID changed.
         examples: Some of them, those that moved furthest first.
+        codes: What the codes of `state` mean; None when nobody has looked.
     """
 
     night: Night
@@ -139,3 +141,4 @@ class ReleaseFacts:
     state: State | None
     moved: int
     examples: tuple[Example, ...]
+    codes: LabelledCodes | None = None

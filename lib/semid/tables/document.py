@@ -94,8 +94,9 @@ def _escaped(literal: str) -> str:
 
 def _views() -> Iterator[str]:
     yield "- `published_release`: The rows of `release` that are published."
-    for name, meaning in _declared("views.sql", r"VIEW (\w+)"):
-        yield f"- `{name}`: {meaning}"
+    for file in ("views.sql", "labels.sql"):
+        for name, meaning in _declared(file, r"VIEW (\w+)"):
+            yield f"- `{name}`: {meaning}"
 
 
 def _functions() -> Iterator[str]:
