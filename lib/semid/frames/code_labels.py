@@ -16,7 +16,7 @@ from semid.text.label import Term, label_of, whole_phrases
 
 _NAMED = "label string, terms array<struct<term:string,score:double>>"
 _CANDIDATES = 3
-"""Candidates per term that is kept: a term of three words comes with five parts, most of which go."""
+"""Candidates per term that is kept: a term of three words comes with its five parts, most of which go."""
 
 
 def to_code_labels(members: DataFrame, vectors: DataFrame, config: LabelsConfig) -> DataFrame:

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 _LETTERS = 2000
 """Letters of a field that are read: a whole description behind the title would say less, not more."""
 
-_LONGEST = 3
-"""Words in a term: "eau de toilette", "maybelline new york"."""
+_LONGEST = 4
+"""Words in a term: "eau de toilette", "joseph mallord william turner"."""
 
 # Whatever is neither part of a word nor a blank ends a phrase, and so does a dash between blanks: "Lip Gloss, Red"
 # has no term "gloss red".
@@ -30,7 +30,7 @@ def stop_words(spark: SparkSession, language: str | None) -> tuple[str, ...]:
 def terms_of(stop: Collection[str]) -> Column:
     """Return the distinct terms of a catalog row, sorted; those of its text when it has no title, brand or category.
 
-    A term is a run of one to three words of a phrase, none of them a stop word; a word that counts has two or more
+    A term is a run of one to four words of a phrase, none of them a stop word; a word that counts has two or more
     characters and starts with a letter. An item counts once for a term, however often its title repeats it.
 
     Args:

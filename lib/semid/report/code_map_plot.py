@@ -64,7 +64,7 @@ def item_map(codes: LabelledCodes) -> Html | None:
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",
         aria_labelledby="item-map-title item-map-desc",
-        class_="plot map",
+        class_="plot",
     )
     note = (
         f"{len(found.codes):,} distinct contents, a sample by hash, laid out by t-SNE from their vectors: neighbours "
@@ -72,7 +72,7 @@ def item_map(codes: LabelledCodes) -> Html | None:
         f"{COLOURS} colours serve all codes. A name stands in the middle of its code's points, as far as there is room."
     )
     key = _key(branches, found.codes, colours)
-    return tag("section", tag("h3", _TITLE), plot, tag("p", note, class_="note"), key)
+    return tag("section", tag("h3", _TITLE), tag("div", plot, class_="map"), tag("p", note, class_="note"), key)
 
 
 def _key(branches: Sequence[Branch], codes: Sequence[str], colours: Mapping[str, int]) -> Html:

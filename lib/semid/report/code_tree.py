@@ -32,13 +32,15 @@ def meaning(codes: LabelledCodes | None) -> Html:
 def left_out(family: Family) -> str:
     """Return what is not shown of a parent's children, in words; '' when all are shown.
 
-    >>> left_out(Family((), labelled=2, unlabelled=3, items=11)), left_out(Family())
-    ('and 5 more with 11 items, 3 of them without a label', '')
+    >>> left_out(Family((), labelled=0, unlabelled=3, items=11)), left_out(Family())
+    ('3 prefixes with 11 items, none with a label', '')
     """
     others = family.labelled + family.unlabelled
     if not others:
         return ""
     items = "1 item" if family.items == 1 else f"{family.items:,} items"
+    if not family.shown:
+        return f"{others:,} {'prefix' if others == 1 else 'prefixes'} with {items}, none with a label"
     labels = f", {family.unlabelled:,} of them without a label" if family.unlabelled else ""
     return f"and {others:,} more with {items}{labels}"
 

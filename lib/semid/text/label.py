@@ -21,7 +21,7 @@ _COMMON = 0.2
 
 @dataclass(frozen=True)
 class Term:
-    """A term of a prefix: one to three words, its c-TF-IDF, and the items of the prefix that have it."""
+    """A term of a prefix: one to four words, its c-TF-IDF, and the items of the prefix that have it."""
 
     term: str
     score: float
