@@ -21,6 +21,11 @@ TITLES = {f"tea{n}": f"Green tea no {n}" for n in range(6)} | {f"soap{n}": "Soap
 CODES = {name: [1, 0] if name.startswith("tea") else [2, 0] if name.startswith("soap") else [3, 1] for name in TITLES}
 
 
+def category(item: str) -> list[str]:
+    """Return wash for soap and for the first tea, drink for the other teas."""
+    return ["wash"] if item == "tea0" or item.startswith("soap") else ["drink"] if item.startswith("tea") else ["other"]
+
+
 @pytest.fixture
 def shop(store: Store) -> Store:
     """Six teas, five soaps and an odd thing, published under codebook 1."""
@@ -31,7 +36,7 @@ def shop(store: Store) -> Store:
         staged.append(staged_row("n1", name, codes, f"h-{name}", NIGHT1, index[kind]))
     night(store, "n1", NIGHT1, {name: f"h-{name}" for name in TITLES}, staged)
     rows = [
-        {**r.asDict(), "title": TITLES[r.item_id], "category": [r.item_id[:3]]}
+        {**r.asDict(), "title": TITLES[r.item_id], "category": category(r.item_id)}
         for r in store.read("item_catalog").collect()
     ]
     store.replace_where(store.frame(rows, "item_catalog"), "item_catalog", "true")
@@ -71,8 +76,8 @@ def test_codes_are_named(shop: Store, capsys: pytest.CaptureFixture[str]) -> Non
     assert label(shop) == 0
     found = labels(shop)
     assert set(found) == {"1", "1-0", "2", "2-0"}
-    assert (found["1"].label, found["1"].item_count, found["1"].purity) == ("green tea", 6, 1.0)
-    assert [term.term for term in found["2"].terms] == ["soap", "soa"]
+    assert (found["1"].label, found["1"].item_count, found["1"].purity) == ("green tea, drink", 6, 5 / 6)
+    assert [term.term for term in found["2"].terms] == ["soap", "wash"]
     assert found["1"].exemplars[:2] == ["tea2", "tea3"]
     assert shop.version("code_label") == before + 1
     assert shop.read("code_label").where("codebook_version = 2").count() == 1
@@ -98,11 +103,11 @@ def test_a_labeller_is_asked_once(shop: Store, tmp_path: Path, monkeypatch: pyte
         assert {prefix: row.label for prefix, row in labels(shop).items()} == {
             "1": "GREEN TEA",
             "1-0": "GREEN TEA",
-            "2": "soap, soa",
-            "2-0": "soap, soa",
+            "2": "soap, wash",
+            "2-0": "soap, wash",
         }
         assert len(lines) == len(set(lines)) == shop.read("code_label_answer").count() == 2
-        assert sorted(line.split(" / ")[0] for line in lines) == ["green tea|tea", "soap|soa"]
+        assert sorted(line.split(" / ")[0] for line in lines) == ["green tea|drink", "soap|wash"]
         assert label(shop, *flags, "--set", "labels.min_items=6") == 0
         assert asked.read_text().splitlines() == lines
     finally:
@@ -137,7 +142,7 @@ def test_both_engines_carry_labels_alike(shop: Store) -> None:
     rows = [{"from_version": 1, "to_version": 2, "weight": 1, **dict(zip(names, pair, strict=True))} for pair in pairs]
     shop.append_rows(rows, "code_map")
     sql = "SELECT codebook_version, prefix, label, labelled_version FROM code_label_effective ORDER BY 1, 2"
-    carried = [(2, "4", "green tea", 1), (2, "5", "soap, soa", 1)]
+    carried = [(2, "4", "green tea, drink", 1), (2, "5", "soap, wash", 1)]
     assert _shown(shop, sql)[-2:] == carried
     own = {
         "codebook_version": 2,

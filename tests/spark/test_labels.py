@@ -12,7 +12,9 @@ from pyspark.sql import functions as F
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import normalized_mutual_info_score
 
+from semid.config import load_config
 from semid.frames import exemplars
+from semid.frames.code_labels import to_code_labels
 from semid.frames.exemplars import nearest_the_mean, to_exemplars
 from semid.frames.labels import to_members, to_scores, to_sizes, to_top_terms
 from semid.frames.purity import to_purity
@@ -177,3 +179,25 @@ def test_equal_distances_go_by_order() -> None:
     """Both ends of a line are as far from its middle; the first one comes first."""
     x = np.array([[1.0, 0], [-1, 0], [0, 0]], np.float32)
     assert nearest_the_mean(x).tolist() == [2, 0, 1]
+
+
+def test_siblings_with_one_label_get_longer_ones(spark: SparkSession) -> None:
+    """Two codes that share their three best phrases are told apart by the next; under another parent nothing changes."""
+    rows, path = (
+        [],
+        "item_id string, content_hash string, prefixes array<string>, category array<string>, terms array<string>",
+    )
+    words = {"1": ["bar", "oil", "soap", "tea"], "2": ["bar", "oil", "rose", "soap"], "3": ["cup"]}
+    for first, own in words.items():
+        rows += [(f"{first}{n}", f"h{first}{n}", [first, f"{first}-0"], None, own) for n in range(5)]
+    members = spark.createDataFrame(rows, path)
+    vectors = spark.createDataFrame(
+        [(row[1], [1.0, 0.0]) for row in rows], "content_hash string, embedding array<float>"
+    )
+    found = {r.prefix: r for r in to_code_labels(members, vectors, load_config().labels).collect()}
+    assert found["1"].label == "tea, bar, oil, soap"
+    assert found["1-0"].label == "bar, oil, soap"
+    assert found["3"].label == "cup"
+    assert found["3"].purity is None
+    assert found["2"].item_count == 5
+    assert found["2"].exemplars == ["20", "21", "22", "23"]

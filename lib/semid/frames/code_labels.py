@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from semid.config import LabelsConfig
 from semid.frames.exemplars import to_exemplars
 from semid.frames.labels import to_scores, to_sizes, to_top_terms
 from semid.frames.purity import to_purity
-from semid.text.label import Term, label_of, whole_phrases
+from semid.text.label import LONGER, Term, label_of, whole_phrases
 
-_NAMED = "label string, terms array<struct<term:string,score:double>>"
+_NAMED = "label string, longer string, terms array<struct<term:string,score:double>>"
 _CANDIDATES = 3
 """Candidates per term that is kept: a term of three words comes with its five parts, most of which go."""
 
@@ -40,10 +40,15 @@ def to_code_labels(members: DataFrame, vectors: DataFrame, config: LabelsConfig)
         rows = rows.join(part, "prefix", "left")
     terms = F.coalesce("named.terms", F.array().cast("array<struct<term:string,score:double>>")).alias("terms")
     exemplars = F.coalesce("exemplars", F.array().cast("array<string>")).alias("exemplars")
-    label = F.col("named.label").alias("label")
-    return rows.select("prefix", "level", label, terms, exemplars, "item_count", "purity")
+    return rows.select("prefix", "level", _label().alias("label"), terms, exemplars, "item_count", "purity")
 
 
-def _named(candidates: Sequence[Any], most: int) -> tuple[str | None, list[tuple[str, float]]]:
+def _label() -> Column:
+    """Return the label; the longer one where a sibling has the same, as two of Beauty's first codes had."""
+    alike = F.count("named.label").over(Window.partitionBy("parent", "named.label"))
+    return F.when(alike > 1, F.col("named.longer")).otherwise(F.col("named.label"))
+
+
+def _named(candidates: Sequence[Any], most: int) -> tuple[str | None, str | None, list[tuple[str, float]]]:
     phrases = whole_phrases([Term(c["term"], c["score"], c["items"]) for c in candidates])
-    return label_of(phrases), [(phrase.term, phrase.score) for phrase in phrases[:most]]
+    return label_of(phrases), label_of(phrases, LONGER), [(phrase.term, phrase.score) for phrase in phrases[:most]]

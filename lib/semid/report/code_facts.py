@@ -18,7 +18,8 @@ class Branch:
         label: Its name; None when it has none, as the root of a tree may.
         purity: Share of its commonest category when it was labelled; None without categories.
         terms: Its terms, the most telling first.
-        exemplars: Titles of its exemplars, nearest to its mean first; the id of an item without a title.
+        exemplars: Titles of its exemplars, nearest to its mean first; each title once; the id of an
+            item without one.
         below: The prefixes one code longer.
     """
 

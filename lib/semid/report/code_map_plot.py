@@ -20,7 +20,7 @@ _WIDTH, _HEIGHT, _MARGIN = 1100, 640, 24
 _LETTER, _LINE = 7.2, 17
 _KEY = 12
 """Codes with the most items: listed below the map, their names in bold."""
-_FEWEST = 4
+_FEWEST = 3
 """Points of a code in the sample that its name needs to stand on the map."""
 
 Places = NDArray[np.float64]

@@ -12,6 +12,9 @@ from semid.errors import ConfigError
 PHRASES = 3
 """Terms in a label: BERTopic asks its language models for three words at most."""
 
+LONGER = 2 * PHRASES
+"""Terms in the label of a code whose sibling would have the same one."""
+
 _COVERS = 0.5
 """A longer term stands for its part when at least half of the items with the part have it."""
 
@@ -48,7 +51,7 @@ def whole_phrases(terms: Sequence[Term]) -> list[Term]:
     return list(dict.fromkeys(_whole(term, terms) for term in terms))
 
 
-def label_of(phrases: Sequence[Term]) -> str | None:
+def label_of(phrases: Sequence[Term], most: int = PHRASES) -> str | None:
     """Return a readable name: the first terms that share no word and that enough items have; None without any.
 
     >>> label_of([Term("nail polish", 0.3, 8), Term("opi", 0.2, 3), Term("nails", 0.1, 4), Term("gift", 0.1, 1)])
@@ -56,13 +59,14 @@ def label_of(phrases: Sequence[Term]) -> str | None:
 
     Args:
         phrases: From `whole_phrases`.
+        most: Terms in the name.
     """
     least = _COMMON * max((term.items for term in phrases), default=0)
     chosen: list[str] = []
     used: set[str] = set()
     for term in phrases:
         stems = {_stem(word) for word in term.term.split(" ")}
-        if len(chosen) < PHRASES and term.items >= least and not stems & used:
+        if len(chosen) < most and term.items >= least and not stems & used:
             chosen.append(term.term)
             used |= stems
     return ", ".join(chosen) or None

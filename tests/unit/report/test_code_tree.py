@@ -78,7 +78,7 @@ def test_carried_labels_are_called_so() -> None:
 
 
 def test_the_map_has_every_content_once() -> None:
-    """One dot each, inside the frame, a colour per code; the table counts them, a name stands on four points or more."""
+    """One dot each, inside the frame, a colour per code; the table counts them, a name stands on three points or more."""
     own = "aaaaabbbbbc"
     places = [(i / 10, (i % 3) / 2) for i in range(len(own))]
     made = page(codes(Family((branch("a", "tea, leaf"), branch("b", "soap"))), places, own))
