@@ -183,19 +183,20 @@ def test_equal_distances_go_by_order() -> None:
 
 def test_siblings_with_one_label_get_longer_ones(spark: SparkSession) -> None:
     """Two codes that share their three best phrases are told apart by the next; under another parent nothing changes."""
-    rows, path = (
-        [],
-        "item_id string, content_hash string, prefixes array<string>, category array<string>, terms array<string>",
-    )
-    words = {"1": ["bar", "oil", "soap", "tea"], "2": ["bar", "oil", "rose", "soap"], "3": ["cup"]}
-    for first, own in words.items():
-        rows += [(f"{first}{n}", f"h{first}{n}", [first, f"{first}-0"], None, own) for n in range(5)]
+    rows: list[tuple[Any, ...]] = []
+    for first, last in (("1", "tea"), ("2", "rose"), ("3", None)):
+        own = ["bar", "oil", "soap"] if last else ["cup"]
+        for n in range(5):
+            terms_of_item = [*own, last] if last and n < 2 else own
+            rows.append((f"{first}{n}", f"h{first}{n}", [first, f"{first}-0"], None, terms_of_item))
+    path = "item_id string, content_hash string, prefixes array<string>, category array<string>, terms array<string>"
     members = spark.createDataFrame(rows, path)
     vectors = spark.createDataFrame(
         [(row[1], [1.0, 0.0]) for row in rows], "content_hash string, embedding array<float>"
     )
     found = {r.prefix: r for r in to_code_labels(members, vectors, load_config().labels).collect()}
-    assert found["1"].label == "tea, bar, oil, soap"
+    assert found["1"].label == "bar, oil, soap, tea"
+    assert found["2"].label == "bar, oil, soap, rose"
     assert found["1-0"].label == "bar, oil, soap"
     assert found["3"].label == "cup"
     assert found["3"].purity is None
