@@ -1,12 +1,12 @@
 """A warehouse with labelled codes, written by delta-rs: what reads labels needs no JVM to be tested.
 
-Codebook 1 is active and labelled, codebook 2 was retrained from it, is served beside it and has no labels.
+Item x was removed on the day of the only release. Codebook 1 is active and labelled, codebook 2 was retrained from it, is served beside it and has no labels.
 
 | item | codes under 1 | codes under 2 |
 |---|---|---|
 | a, b, c | 4-0, 4-0, 4-1 | 7-0 |
 | d, e | 5-2, 5-3 | 8-0, 9-0 |
-| f | 10-0 | 9-0 |
+| f; g, h, i | 10-0 | 9-0; none |
 """
 
 from __future__ import annotations
@@ -20,10 +20,30 @@ from deltalake import write_deltalake
 
 HOSTILE = "<script>alert('x')</script>"
 CODES = {
-    1: {"a": (4, 0), "b": (4, 0), "c": (4, 1), "d": (5, 2), "e": (5, 3), "f": (10, 0)},
+    1: {
+        "a": (4, 0),
+        "b": (4, 0),
+        "c": (4, 1),
+        "d": (5, 2),
+        "e": (5, 3),
+        "f": (10, 0),
+        "g": (10, 0),
+        "h": (10, 0),
+        "i": (10, 0),
+    },
     2: {"a": (7, 0), "b": (7, 0), "c": (7, 0), "d": (8, 0), "e": (9, 0), "f": (9, 0)},
 }
-TITLES = {"a": "Green tea", "b": HOSTILE, "c": "Black tea \x1b[31m", "d": "Soap", "e": None, "f": "日本茶"}
+TITLES = {
+    "a": "Green tea",
+    "b": HOSTILE,
+    "c": "Black tea \x1b[31m",
+    "d": "Soap",
+    "e": None,
+    "f": "日本茶",
+    "g": "g",
+    "h": "h",
+    "i": "i",
+}
 LABELS = [
     ("4", 1, f"tea, {HOSTILE}", ["tea", "leaf"], ["a", "b"], 3, 0.75),
     ("5", 1, "soap", ["soap"], ["e"], 2, None),
@@ -34,11 +54,8 @@ LABELS = [
 def build(folder: Path, labelled: bool = True) -> str:
     """Write the warehouse and return its folder; without labels its label tables are not there at all."""
     _write(folder, "release", [_release()])
-    _write(
-        folder,
-        "semantic_id",
-        [_id(version, item, codes) for version in CODES for item, codes in CODES[version].items()],
-    )
+    ids = [_id(version, item, codes) for version in CODES for item, codes in CODES[version].items()]
+    _write(folder, "semantic_id", [*ids, _removed()])
     _write(folder, "semantic_id_change", [{"release_id": 1}])
     _write(folder, "codebook", [{"codebook_version": version, "model": "m"} for version in CODES])
     _write(folder, "item_catalog", [{"item_id": item, "title": title} for item, title in TITLES.items()])
@@ -56,6 +73,11 @@ def _release() -> dict[str, Any]:
         "release_id": 1, "run_date": date(2026, 1, 1), "status": "published", "codebook_version": 1,
         "serving_versions": [1, 2], "table_versions": [("semantic_id", 0)],
     }  # fmt: skip
+
+
+def _removed() -> dict[str, Any]:
+    """Return a row that was valid until the day of the release."""
+    return {**_id(1, "x", (4, 0)), "valid_from": date(2025, 12, 1), "valid_to": date(2026, 1, 1)}
 
 
 def _id(version: int, item: str, codes: tuple[int, ...]) -> dict[str, Any]:
@@ -78,7 +100,7 @@ def _label(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _map() -> list[dict[str, Any]]:
     """Of 7 all items came from 4, of 8 seven in ten from 5, of 9 fewer; 4 at level 2 is another code than 4."""
-    rows = [(1, 4, 7, 1.0), (1, 5, 8, 0.7), (1, 5, 9, 0.69), (1, 10, 9, 0.31), (2, 4, 3, 1.0)]
+    rows = [(1, 4, 7, 1.0), (1, 5, 8, 0.7), (1, 5, 9, 0.69), (1, 10, 9, 0.31), (2, 4, 9, 1.0)]
     names = ("level", "old_code", "new_code", "purity")
     return [{"from_version": 1, "to_version": 2, **dict(zip(names, row, strict=True))} for row in rows]
 

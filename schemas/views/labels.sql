@@ -14,5 +14,5 @@ SELECT
   m.from_version
 FROM code_map AS m
 JOIN code_label AS l ON l.codebook_version = m.from_version AND l.prefix = CAST(m.old_code AS STRING)
-WHERE m.level = 1 AND l.level = 1 AND m.purity >= 0.7
+WHERE m.level = 1 AND m.purity >= 0.7
   AND m.to_version NOT IN (SELECT codebook_version FROM code_label);

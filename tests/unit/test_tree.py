@@ -26,7 +26,7 @@ def told(capsys: pytest.CaptureFixture[str], folder: str, *flags: str) -> list[s
 def test_the_tree_is_printed(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Most items first, children below, what has no label as a count, control characters as text, 100 columns."""
     lines = told(capsys, folder, "--depth", "2")
-    assert lines[0] == "codebook 1: 6 items"
+    assert lines[0] == "codebook 1: 9 items"
     assert lines[2].split() == ["PREFIX", "ITEMS", "PURITY", "LABEL", "EXAMPLE"]
     assert [line.split()[0] for line in lines[3:]] == ["4", "4-0", "and", "5", "2", "and"]
     assert lines[5] == "  and 1 more with 1 item, 1 of them without a label"
@@ -40,14 +40,14 @@ def test_the_tree_is_printed(folder: str, capsys: pytest.CaptureFixture[str]) ->
 def test_below_a_prefix(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The prefix itself, then its children, also for a prefix that has no label of its own."""
     assert [line.split()[0] for line in told(capsys, folder, "--prefix", "4")[3:]] == ["4", "4-0", "and"]
-    assert told(capsys, folder, "--prefix", "10")[3].split()[:4] == ["10", "1", "(no", "label)"]
+    assert told(capsys, folder, "--prefix", "10")[3].split()[:4] == ["10", "4", "(no", "label)"]
 
 
 def test_the_rest_is_counted(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """--top leaves out labelled ones too; their items add up to all."""
+    """--top leaves out labelled ones too, never for one without a label; their items add up to all."""
     lines = told(capsys, folder, "--top", "1")
     assert lines[3].split()[0] == "4"
-    assert lines[4:] == ["and 2 more with 3 items, 1 of them without a label"]
+    assert lines[4:] == ["and 2 more with 6 items, 1 of them without a label"]
 
 
 def test_labels_are_carried_by_code_map(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +77,7 @@ def test_no_labels_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     """A warehouse from before labels has not even the tables: the command that makes them is named."""
     folder = labelled.build(tmp_path, labelled=False)
     head, message = told(capsys, folder)
-    assert head == "codebook 1: 6 items"
+    assert head == "codebook 1: 9 items"
     assert message == f"no code has a label yet: semid label-codes --version 1 --warehouse {folder}"
     assert labelled_codes(open_reader(folder), Ids(1)) is None
 
@@ -101,7 +101,7 @@ def test_every_item_is_counted_once(folder: str) -> None:
 
 
 def test_the_ids_of_a_day(folder: str) -> None:
-    """Before the first release nothing is there; on its day everything is."""
+    """The day before the release its one removed item; on its day all others."""
     reader = open_reader(folder)
-    assert code_tree(reader, Ids(1, "2025-12-31"), [5]).items == 0
-    assert code_tree(reader, Ids(1, "2026-01-01"), [5]).items == 6
+    assert code_tree(reader, Ids(1, "2025-12-31"), [5]).items == 1
+    assert code_tree(reader, Ids(1, "2026-01-01"), [5]).items == 9

@@ -51,7 +51,7 @@ def test_the_tree_of_a_warehouse_with_hostile_titles(tmp_path: Path) -> None:
     assert f"Typical: Green tea · {labelled.HOSTILE}" in made.text
     assert "<script" not in made.source
     assert "Words: tea, leaf" in made.text
-    assert "and 1 more with 1 item, 1 of them without a label" in made.text
+    assert "and 1 more with 4 items, 1 of them without a label" in made.text
     assert [name for name, _ in made.tags].count("details") == len(labelled.LABELS)
     assert "purity 0.75" in made.text
 
@@ -113,7 +113,7 @@ def test_a_page_from_tables_is_the_same_every_time(tmp_path: Path) -> None:
     reader = open_reader(labelled.build(tmp_path))
     first, second = (labelled_codes(reader, Ids(1)) for _ in range(2))
     assert first == replace(second, map=first.map)
-    assert first.map.codes == ("4", "4", "4", "5", "5", "10")
+    assert first.map.codes == ("4", "4", "4", "5", "5", "10", "10", "10", "10")
     np.testing.assert_array_equal(first.map.places, second.map.places)
 
 
