@@ -51,4 +51,5 @@ def _label() -> Column:
 
 def _named(candidates: Sequence[Any], most: int) -> tuple[str | None, str | None, list[tuple[str, float]]]:
     phrases = whole_phrases([Term(c["term"], c["score"], c["items"]) for c in candidates])
-    return label_of(phrases), label_of(phrases, LONGER), [(phrase.term, phrase.score) for phrase in phrases[:most]]
+    kept = [(phrase.term, phrase.score) for phrase in phrases[:most]]
+    return label_of(phrases), label_of(phrases, LONGER, common=0.0), kept

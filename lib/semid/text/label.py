@@ -18,7 +18,7 @@ LONGER = 2 * PHRASES
 _COVERS = 0.5
 """A longer term stands for its part when at least half of the items with the part have it."""
 
-_COMMON = 0.2
+COMMON = 0.2
 """A term in a label needs a fifth of the items that the commonest of the terms has."""
 
 
@@ -51,7 +51,7 @@ def whole_phrases(terms: Sequence[Term]) -> list[Term]:
     return list(dict.fromkeys(_whole(term, terms) for term in terms))
 
 
-def label_of(phrases: Sequence[Term], most: int = PHRASES) -> str | None:
+def label_of(phrases: Sequence[Term], most: int = PHRASES, common: float = COMMON) -> str | None:
     """Return a readable name: the first terms that share no word and that enough items have; None without any.
 
     >>> label_of([Term("nail polish", 0.3, 8), Term("opi", 0.2, 3), Term("nails", 0.1, 4), Term("gift", 0.1, 1)])
@@ -60,8 +60,9 @@ def label_of(phrases: Sequence[Term], most: int = PHRASES) -> str | None:
     Args:
         phrases: From `whole_phrases`.
         most: Terms in the name.
+        common: Share of the items with the commonest term that a term needs.
     """
-    least = _COMMON * max((term.items for term in phrases), default=0)
+    least = common * max((term.items for term in phrases), default=0)
     chosen: list[str] = []
     used: set[str] = set()
     for term in phrases:
@@ -97,5 +98,8 @@ def _whole(part: Term, terms: Sequence[Term]) -> Term:
 
 
 def _stem(word: str) -> str:
-    """Return a word without its plural ending, roughly: enough to keep "nail" and "nails" out of one label."""
-    return word.removesuffix("'s").removesuffix("s") if len(word) > 3 else word
+    """Return a word without its plural ending, roughly: "nail" and "nails", "brush" and "brushes" make no label."""
+    bare = word.removesuffix("'s").removesuffix("’s")
+    if bare.endswith(("ches", "shes", "sses", "xes")):
+        return bare[:-2]
+    return bare.removesuffix("s") if len(bare) > 3 else bare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from semid.errors import ConfigError
-from semid.text.label import Term, label_of, load_labeller, whole_phrases
+from semid.text.label import LONGER, Term, label_of, load_labeller, whole_phrases
 
 
 def terms(*given: tuple[str, int]) -> list[Term]:
@@ -28,6 +28,17 @@ def test_a_label_repeats_no_word() -> None:
     """Plurals and possessives count as the word; at most three phrases."""
     found = terms(("nail polish", 9), ("nails", 8), ("women's", 7), ("women care", 7), ("gel", 6), ("red", 6))
     assert label_of(found) == "nail polish, women's, gel"
+
+
+def test_plurals_after_a_hiss() -> None:
+    """Brushes are brushes; short words keep their s."""
+    assert label_of(terms(("brush", 9), ("brushes", 8), ("boxes", 8), ("box", 8), ("gas", 7))) == "brush, boxes, gas"
+
+
+def test_a_longer_label_takes_rare_terms() -> None:
+    """What tells two siblings with one label apart may be rare."""
+    found = terms(("tea", 10), ("cup", 5), ("rare", 1), ("leaf", 4), ("green", 3))
+    assert label_of(found, LONGER, common=0.0) == "tea, cup, rare, leaf, green"
 
 
 def test_a_rare_term_is_not_in_the_label() -> None:
