@@ -12,7 +12,7 @@ from semid.errors import ConfigError
 PHRASES = 3
 """Terms in a label: BERTopic asks its language models for three words at most."""
 
-LONGER = 2 * PHRASES
+LONGER = PHRASES + 2
 """Terms in the label of a code whose sibling would have the same one."""
 
 _COVERS = 0.5
