@@ -168,9 +168,9 @@ def test_exemplars_are_nearest_the_mean(shop: Any, spark: SparkSession, monkeypa
         away = np.linalg.norm(x[own].astype(float) - x[own].astype(float).mean(axis=0), axis=1)
         assert items == [rows[own[i]]["item_id"] for i in np.argsort(away)[:3]]
     assert len(found) == sizes.count()
-    same = members.withColumn("content_hash", F.lit("hi001"))
-    (one,) = to_exemplars(same, vectors, sizes.where("prefix = '1'"), 3).collect()
-    assert one.exemplars == [min(r["item_id"] for r in rows if r["prefixes"][0] == "1")]
+    same = members.where("prefixes[1] = '1-0'").withColumn("content_hash", F.lit("hi001"))
+    (one,) = to_exemplars(same, vectors, sizes.where("prefix = '1-0'"), 3).collect()
+    assert one.exemplars == [min(r["item_id"] for r in rows if "1-0" in r["prefixes"])]
     monkeypatch.setattr(exemplars, "SAMPLE", 1)
     assert all(len(r.exemplars) == 1 for r in to_exemplars(members, vectors, sizes, 3).collect())
 
