@@ -69,13 +69,13 @@ def shop(spark: SparkSession) -> tuple[DataFrame, list[dict[str, Any]]]:
         path = None if n % 17 == 0 else ["all", f"c{first if n % 5 else 1}", f"leaf{n % 40}"][: 2 + n % 2]
         prefixes = [f"{first}", f"{first}-{second}"]
         rows.append({"item_id": f"i{n:03}", "title": title, "category": path, "prefixes": prefixes})
-    frame = catalog(spark, [(r["item_id"], r["title"], None, None, "") for r in rows]).drop("category")
-    schema = "item_id string, content_hash string, prefixes array<string>, path array<string>"
+    frame = catalog(spark, [(r["item_id"], r["title"], None, None, "") for r in rows])
+    schema = "item_id string, content_hash string, prefixes array<string>, category array<string>"
     ids = spark.createDataFrame(
         [(r["item_id"], f"h{r['item_id']}", r["prefixes"], r["category"]) for r in rows], schema
     )
-    both = frame.join(ids.select("item_id", F.col("path").alias("category")), "item_id")
-    return to_members(ids, both, ()).persist(), rows
+    members = to_members(ids, frame, ()).drop("category")  # terms of titles alone; categories are for purity
+    return members.join(ids.select("item_id", "category"), "item_id").persist(), rows
 
 
 def expected_scores(rows: list[dict[str, Any]], parent: str) -> dict[tuple[str, str], float]:
