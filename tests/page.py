@@ -9,6 +9,7 @@ VOID = {"meta", "wbr"}
 SAFE = {"html", "head", "meta", "title", "style", "body", "main", "nav", "header", "section", "footer", "div", "span"} | {
     "h1", "h2", "h3", "p", "a", "b", "ul", "ol", "li", "dl", "dt", "dd", "small", "code", "bdi", "wbr", "table", "caption",
     "thead", "tbody", "tr", "th", "td", "svg", "desc", "path", "rect", "circle", "polygon", "text", "g",
+    "details", "summary",
 }  # fmt: skip
 
 

@@ -37,6 +37,11 @@ def _plain_location(value: str) -> str:
 M = TypeVar("M", bound=BaseModel)
 Location = Annotated[str, AfterValidator(_plain_location)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# The languages that Spark ML's StopWordsRemover brings.
+StopWords = Literal[
+    "danish", "dutch", "english", "finnish", "french", "german", "hungarian", "italian", "norwegian", "portuguese",
+    "russian", "spanish", "swedish", "turkish",
+]  # fmt: skip
 CodebookSize = Annotated[int, Field(ge=2, le=65536)]
 
 
@@ -123,6 +128,17 @@ class RetrainConfig(Section):
     served: Annotated[int, Field(ge=2, le=16)]
 
 
+class LabelsConfig(Section):
+    """How codes are named."""
+
+    min_items: Annotated[int, Field(ge=2)]
+    terms: Annotated[int, Field(ge=1, le=100)]
+    exemplars: Annotated[int, Field(ge=1, le=100)]
+    stop_words: StopWords | None
+    measures: tuple[str, ...]
+    labeller: Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+$")] | None
+
+
 class GateConfig(Section):
     """Where the gate's thresholds are."""
 
@@ -144,6 +160,7 @@ class SemidConfig(Section):
     embedding: EmbeddingConfig
     codebook: CodebookConfig
     retrain: RetrainConfig
+    labels: LabelsConfig
     gate: GateConfig
     spark: SparkConfig
 

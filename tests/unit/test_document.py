@@ -34,10 +34,13 @@ def test_no_key_without_a_table() -> None:
     assert set(document.KEYS) == {file.stem for file in SCHEMAS}
 
 
-@pytest.mark.parametrize("name", ["semantic_id_current", "semantic_id_as_of", "sid_prefix", "sid_overlap", "sid_level"])
+@pytest.mark.parametrize(
+    "name",
+    ["semantic_id_current", "code_label_effective", "semantic_id_as_of", "sid_prefix", "sid_overlap", "sid_level"],
+)
 def test_views_and_functions_are_on_the_page(name: str) -> None:
     """What analysts call is described, and both engines declare it."""
     assert f"`{name}" in document.render()
     for engine in ("spark", "duckdb"):
-        text = "".join((ROOT / "schemas" / "views" / f"{file}.sql").read_text() for file in ("views", engine))
+        text = "".join((ROOT / "schemas" / "views" / f"{file}.sql").read_text() for file in ("views", "labels", engine))
         assert len(re.findall(rf"(VIEW|FUNCTION|MACRO) {name}\b", text)) == 1

@@ -1,6 +1,7 @@
 """Explain one item: its text, its codes and how clear each was, its bucket, its history and its neighbours.
 
-Reads:      item_catalog, item_quarantine, item_embedding, codebook, semantic_id, semantic_id_change, release, run
+Reads:      item_catalog, item_quarantine, item_embedding, codebook, semantic_id, semantic_id_change, release, run,
+            code_label, code_map
 Writes:     nothing
 Exit codes: 0 done, 2 no such item (close ones are named) or no warehouse, 6 damaged tables or codebook, 7 environment
 """
@@ -53,6 +54,7 @@ def explanation(reader: Reader, item_id: str) -> str:
     sections = [
         _head(facts),
         _codes(facts, reader),
+        _section("LABELS of its prefixes, with the items and purity of the day they were made", facts.labels),
         _bucket(facts),
         _section("HISTORY, oldest first", facts.history),
         _neighbours(facts),

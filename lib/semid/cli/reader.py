@@ -45,11 +45,11 @@ def aligned(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return rows as a table for a terminal: numbers right, long values cut, control characters escaped."""
     body = [[_cell(value) for value in row] for row in rows]
     grid = [list(columns), *[[text for text, _ in row] for row in body]]
-    widths = [max(_width(row[i]) for row in grid) for i in range(len(columns))]
+    widths = [max(width(row[i]) for row in grid) for i in range(len(columns))]
     right = [bool(body) and all(number for _, number in cells) for cells in zip(*body, strict=True)] or [False] * len(
         columns
     )
-    rule = ["-" * width for width in widths]
+    rule = ["-" * room for room in widths]
     return "\n".join(_line(row, widths, right) for row in [grid[0], rule, *grid[1:]])
 
 
@@ -85,13 +85,23 @@ def _cell(value: Any) -> tuple[str, bool]:
     return (text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"), number
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """Return the columns that a text takes on a terminal."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Return a text that takes at most so many columns, with … for what is left out."""
+    if width(text) <= columns:
+        return text
+    while width(text) >= columns:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     padded = []
-    for text, width, to_right in zip(cells, widths, right, strict=True):
-        blanks = " " * (width - _width(text))
+    for text, room, to_right in zip(cells, widths, right, strict=True):
+        blanks = " " * (room - width(text))
         padded.append(blanks + text if to_right else text + blanks)
     return "  ".join(padded).rstrip()

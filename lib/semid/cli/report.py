@@ -1,6 +1,7 @@
 """Write a release as an HTML page that a person reads in ten seconds, and the history of all releases.
 
-Reads:      release, drift_report, semantic_id, semantic_id_change, item_catalog, codebook, run
+Reads:      release, drift_report, semantic_id, semantic_id_change, item_catalog, item_embedding, codebook, run,
+            code_label, code_map
 Writes:     release-<id>.html and index.html, into <warehouse>/report or the folder of --out; no table
 Exit codes: 0 done, 2 no such release or no warehouse, 6 damaged tables, 7 the folder cannot be written
 """
@@ -10,13 +11,17 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from semid.cli.reader import read, reader_parser
 from semid.config import load_config
 from semid.errors import EnvironmentFault
 from semid.measure.gate import load_thresholds
+from semid.report.code_facts import LabelledCodes
+from semid.report.facts import ReleaseFacts
 from semid.report.pages import INDEX, file_name, index_page, release_page
+from semid.tables.label_facts import Ids, labelled_codes
 from semid.tables.query import Reader
 from semid.tables.release_facts import nights, release_facts, unfinished
 
@@ -65,11 +70,19 @@ def render(reader: Reader, release_id: int | None, propose_retrain: float, writt
     history = nights(reader)
     facts = release_facts(reader, history, release_id)
     newest = facts if facts.night is history[-1] else release_facts(reader, history, None)
+    facts = replace(facts, codes=_codes(reader, facts))
     there = written | {facts.night.release_id}
     return {
         file_name(facts.night.release_id): release_page(facts, propose_retrain, there),
         INDEX: index_page(newest, propose_retrain, there, unfinished(reader)),
     }
+
+
+def _codes(reader: Reader, facts: ReleaseFacts) -> LabelledCodes | None:
+    seen = facts.night if facts.night.published else facts.before
+    if facts.state is None or seen is None or seen.codebook_version is None:
+        return None
+    return labelled_codes(reader, Ids(seen.codebook_version, seen.run_date.isoformat()))
 
 
 def _written(folder: Path) -> set[int]:

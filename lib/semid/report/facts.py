@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from semid.measure.drift import Counts
 from semid.measure.gate import Check
+from semid.report.code_facts import LabelledCodes
 from semid.report.evaluation import Evaluation
 
 
@@ -133,6 +134,7 @@ class ReleaseFacts:
         moved: Number of items whose printed ID changed.
         examples: Some of them, those that moved furthest first.
         evaluation: The newest one of the release's codebook version.
+        codes: What the codes of `state` mean; None when nobody has looked.
     """
 
     night: Night
@@ -142,3 +144,4 @@ class ReleaseFacts:
     moved: int
     examples: tuple[Example, ...]
     evaluation: Evaluation | None = None
+    codes: LabelledCodes | None = None

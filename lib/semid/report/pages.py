@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from importlib import resources
 
-from semid.report import evaluation, figures, figures_release, health, verdict
+from semid.report import code_tree, evaluation, figures, figures_release, health, verdict
 from semid.report.charts import glyph
 from semid.report.facts import Example, Night, ReleaseFacts, Unfinished
 from semid.report.html import Html, share, table, tag
@@ -47,6 +47,7 @@ def release_page(facts: ReleaseFacts, propose_retrain: float, written: Collectio
         _changes(facts),
         _codes(facts),
         evaluation.section(facts.evaluation),
+        code_tree.meaning(facts.codes),
         tag("h2", "Nights up to this one"),
         figures.error_ratio(facts.history, propose_retrain),
         figures.psi(facts.history),

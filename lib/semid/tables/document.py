@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Delta knows no keys: these are held by the jobs and checked by the gate.
 KEYS = {
+    "code_label": ("codebook_version", "prefix"),
+    "code_label_answer": ("labeller", "question"),
     "code_map": ("from_version", "to_version", "level", "old_code", "new_code"),
     "codebook": ("codebook_version",),
     "drift_report": ("run_id", "cohort", "metric", "level"),
@@ -93,8 +95,9 @@ def _escaped(literal: str) -> str:
 
 def _views() -> Iterator[str]:
     yield "- `published_release`: The rows of `release` that are published."
-    for name, meaning in _declared("views.sql", r"VIEW (\w+)"):
-        yield f"- `{name}`: {meaning}"
+    for file in ("views.sql", "labels.sql"):
+        for name, meaning in _declared(file, r"VIEW (\w+)"):
+            yield f"- `{name}`: {meaning}"
 
 
 def _functions() -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from semid.errors import ConfigError, StoredDataError
 from semid.quantize.base import Codebook, Floats
 from semid.quantize.codebook import from_bytes, sha256
+from semid.tables.label_facts import has_labels
 from semid.tables.query import Reader, literal
 
 FEW = 5
@@ -64,6 +65,9 @@ SELECT list_cosine_similarity(e.embedding, own.embedding) AS cosine, item_id, se
   title
 FROM near JOIN item_embedding AS e USING (content_hash) CROSS JOIN own LEFT JOIN item_catalog USING (item_id)
 WHERE e.model = {{model}} ORDER BY cosine DESC, item_id LIMIT {_SHOWN}"""
+_LABELS = """
+SELECT prefix, label, item_count AS items, purity FROM code_label_effective
+WHERE codebook_version = {version:d} AND prefix IN ({prefixes}) ORDER BY level"""
 _KNOWN = """
 SELECT item_id FROM item_catalog UNION SELECT item_id FROM item_quarantine WHERE item_id IS NOT NULL"""
 _CLOSE = f"""
@@ -104,6 +108,7 @@ class ItemFacts:
         bucket: items and contents with the codes of `row`, None unless it is open.
         members: Some other items of the bucket.
         neighbours: None without a vector or without others that share a code.
+        labels: What its prefixes mean, coarse to fine: prefix, label, items and purity when it was labelled.
     """
 
     item_id: str
@@ -117,6 +122,7 @@ class ItemFacts:
     bucket: Mapping[str, int] | None = None
     members: Sequence[Mapping[str, Any]] = ()
     neighbours: Neighbours | None = None
+    labels: Sequence[Mapping[str, Any]] = ()
 
 
 def item_facts(reader: Reader, item_id: str) -> ItemFacts:
@@ -151,6 +157,7 @@ def item_facts(reader: Reader, item_id: str) -> ItemFacts:
             "bucket": _first(reader, _BUCKET.format(**where)),
             "members": reader.mappings(_MEMBERS.format(**where)),
             "neighbours": _neighbours(reader, row, where) if embedding else None,
+            "labels": _labels(reader, row),
         }
     )
 
@@ -199,6 +206,13 @@ def _neighbours(reader: Reader, row: Mapping[str, Any], where: Mapping[str, Any]
     prefix = row["prefixes"][depth - 1]
     rows = reader.mappings(_NEAR.format(**where, depth=depth, prefix=literal(prefix)))
     return Neighbours(prefix, found[f"d{depth}"], rows)
+
+
+def _labels(reader: Reader, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not has_labels(reader):
+        return []
+    prefixes = ", ".join(map(literal, row["prefixes"]))
+    return reader.mappings(_LABELS.format(version=row["codebook_version"], prefixes=prefixes))
 
 
 def _unknown(reader: Reader, item_id: str) -> ConfigError:

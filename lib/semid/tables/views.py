@@ -42,7 +42,9 @@ def statements(engine: Literal["duckdb", "spark"], scans: Mapping[str, str], rel
     views = {name: f"SELECT * FROM {scan}" for name, scan in sorted(scans.items())}
     views["published_release"] = f"SELECT * FROM release WHERE status = 'published' AND release_id <= {release_id:d}"
     made = [f"CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{query}" for name, query in views.items()]
-    return made + _template("views.sql") + _template(f"{engine}.sql")
+    # A warehouse that no job has touched since labels came lacks their tables.
+    labels = _template("labels.sql") if {"code_label", "code_map"} <= scans.keys() else []
+    return made + _template("views.sql") + labels + _template(f"{engine}.sql")
 
 
 def render_catalog(warehouse: str, release: Release | None, versions: Mapping[str, int]) -> str:
