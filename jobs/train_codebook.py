@@ -34,7 +34,7 @@ def main(ctx: Context) -> StepResult:
         only_sample(only_contents_of(embeddings, active, model), settings.sample_rows, str(settings.seed))
     )
     row, artifact = fit(x, settings)
-    source = registry.Source(model, ctx.config.embedding, len(x), ctx.run_id)
+    source = registry.Source(model, ctx.config, len(x), ctx.run_id)
     version = registry.add(ctx.store, row, artifact, source)
     return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})
 
