@@ -1,8 +1,8 @@
 """Embed every content of the catalog that has no vector yet; a stored vector is never computed again.
 
 Reads: item_catalog and its image files, item_embedding, codebook, release.  Writes: item_embedding.
-Exit codes: 0 done or nothing to do, 2 configuration, 3 images changed since they were ingested, 6 the model gave a broken vector or a content has none,
-7 model or GPU missing.
+Exit codes: 0 done or nothing to do, 2 configuration, 3 images changed since they were ingested, 6 the model gave a
+broken vector or a content has none, or the catalog was ingested without images, 7 model or GPU missing.
 """
 
 from __future__ import annotations

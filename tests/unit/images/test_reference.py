@@ -66,8 +66,7 @@ def test_no_text_ever_leads_out_of_the_root(text: str, before: str) -> None:
     """Whatever a feed holds: a file below the root, or a reason."""
     try:
         file = image_file(before + text, "/store")
-    except Unreadable as reason:
-        assert str(reason) in ("image_reference", "image_outside_root")
-    else:
-        assert str(file).startswith("/store/")
-        assert ".." not in file.parts
+    except Unreadable:
+        return
+    assert str(file).startswith("/store/")
+    assert ".." not in file.parts
