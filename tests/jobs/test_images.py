@@ -60,9 +60,7 @@ def shop(spark: SparkSession, empty_warehouse: Store, tmp_path_factory: pytest.T
         f"images.root={folder / 'store'}",
         "images.weight=0.3",
         "images.max_unreadable=0.1",
-        "codebook.kind=rkmeans",
         "codebook.sizes=[4,4]",
-        "codebook.params={}",
     )
     shutil.copytree(empty_warehouse.warehouse, folder / "warehouse")
     made = Shop(Store(spark, str(folder / "warehouse")), folder, settings)
