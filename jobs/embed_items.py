@@ -1,8 +1,8 @@
 """Embed every content of the catalog that has no vector yet; a stored vector is never computed again.
 
-Reads: item_catalog, item_embedding, codebook, release.  Writes: item_embedding.
-Exit codes: 0 done or nothing to do, 2 configuration, 6 the model gave a broken vector or a content has none,
-7 model or GPU missing.
+Reads: item_catalog and its image files, item_embedding, codebook, release.  Writes: item_embedding.
+Exit codes: 0 done or nothing to do, 2 configuration, 3 images changed since they were ingested, 6 the model gave a
+broken vector or a content has none, or the catalog was ingested without images, 7 model or GPU missing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.embed import embed_model, to_active_contents
+from semid.frames.embed_images import image_counts
 from semid.tables import serving
 from semid.text.model import fingerprint_of
 
@@ -25,10 +26,13 @@ def main(ctx: Context) -> StepResult:
     """Embed the unseen contents, then make sure that every active content has exactly one vector."""
     found = serving.serving_of(ctx.store, ctx.run_id, fingerprint_of(ctx.config), ctx.config.codebook)
     models = serving.models_of(found, ctx.config)
-    contents = to_active_contents(ctx.store.read("item_catalog"))
+    catalog = ctx.store.read("item_catalog")
+    images = image_counts(catalog, ctx.config.images)
+    contents = to_active_contents(catalog)
     results = [embed_model(ctx.store, contents, settings, model, ctx.run_id) for model, settings in models.items()]
     total, embedded = (sum(column) for column in zip(*results, strict=True))
-    return StepResult(total, embedded, {"embedded": embedded, "reused": total - embedded, "model": ", ".join(models)})
+    metrics = {"embedded": embedded, "reused": total - embedded, **images, "model": ", ".join(models)}
+    return StepResult(total, embedded, metrics)
 
 
 JOB = Job("embed_items", arg_parser, main, reads=("item_catalog",))

@@ -1,6 +1,6 @@
 """Take a feed into the item catalog: check every row, set the bad ones aside, write what differs.
 
-Reads: the feed, item_catalog.
+Reads: the feed and its image files, item_catalog.
 Writes: item_quarantine, item_catalog; item_embedding when the feed brings the vectors.
 Exit codes: 0 done or nothing to do, 2 configuration, 3 feed refused (nothing was written), 5 another run holds
 the warehouse.
@@ -13,6 +13,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames import changes, intake
+from semid.frames.illustrate import illustrated
 from semid.frames.ingest import open_feed, refuse_changed
 from semid.tables import catalog
 from semid.text.model import fingerprint_of
@@ -28,23 +29,27 @@ def main(ctx: Context) -> StepResult:
     config, store = ctx.config, ctx.store
     rules = intake.rules_of(config)
     feed = open_feed(ctx.spark, config, rules.template)
-    model = fingerprint_of(config) if rules.supplied else None
+    model = fingerprint_of(config) if rules.supplied else None  # refuses images beside supplied vectors
     stored = store.read("item_catalog")
     dim = catalog.stored_dim(store, model) if model else None
     with intake.judged_rows(ctx.spark, feed, rules, dim) as judged:
-        rows, counts = judged.rows, intake.count_rows(judged)
-        intake.refuse_bad_feed(rows, counts, config.catalog)
-        with changes.held_differences(rows, stored, config.catalog.mode) as differences:
+        counts = intake.count_rows(judged)
+        intake.refuse_bad_feed(judged.rows, counts, config.catalog)
+        with (
+            illustrated(judged.rows, stored, config.images) as found,
+            changes.held_differences(found.rows, stored, config.catalog.mode) as differences,
+        ):
             changed = intake.count_changes(differences)
             intake.refuse_shrunken(changed, stored, config.catalog)
             refuse_changed(ctx.spark, feed, config)
-            bad = changes.to_quarantine(rows, ctx.run_id)
-            catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined)
+            bad = found.to_quarantine(ctx.run_id)
+            catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined + found.unreadable)
             if model:
-                catalog.append_supplied_vectors(store, changes.only_good(rows), model, ctx.run_id)
-            written = changes.to_written_rows(rows, differences, stored, ctx.run_id, ctx.run_date)
+                catalog.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
+            written = changes.to_written_rows(found.rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
-    return StepResult(counts.read, total, {**changed, **counts.metrics(), "feed_fingerprint": feed.fingerprint})
+    metrics = {**changed, **found.metrics(), **counts.metrics(), "feed_fingerprint": feed.fingerprint}
+    return StepResult(counts.read, total, metrics)
 
 
 JOB = Job("ingest_catalog", arg_parser, main, reads=())

@@ -35,7 +35,7 @@ def main(ctx: Context) -> StepResult:
     pairs = collect_pairs_of(ctx.spark, settings, sample, active)
     x = collect_sample(sample)
     row, artifact = fit(x, settings, pairs=pairs)
-    source = registry.Source(model, ctx.config.embedding, len(x), ctx.run_id, capacity=settings.capacity)
+    source = registry.Source(model, ctx.config, len(x), ctx.run_id)
     version = registry.add(ctx.store, row, artifact, source)
     return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})
 

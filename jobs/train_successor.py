@@ -36,8 +36,8 @@ def main(ctx: Context) -> StepResult:
         return StepResult(0, 0, {"trained": "no, one is there"})
     parent = registry.load(ctx.store, found.active)
     trained = train_successor(ctx.store, Succession(parent, model, ctx.config.codebook, cold=ctx.flags.cold))
-    kept, capacity = ctx.config.retrain.tolerance, ctx.config.codebook.capacity
-    source = registry.Source(model, ctx.config.embedding, trained.contents, ctx.run_id, kept, capacity)
+    kept = ctx.config.retrain.tolerance
+    source = registry.Source(model, ctx.config, trained.contents, ctx.run_id, kept)
     version = registry.add(ctx.store, trained.row, trained.artifact, source)
     start = "cold" if trained.row["parent_version"] is None else "warm"
     return StepResult(

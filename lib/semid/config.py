@@ -103,6 +103,24 @@ class EmbeddingConfig(Section):
         return self.model.startswith("supplied:")
 
 
+class ImagesConfig(Section):
+    """Items' images: the model that embeds them, where they are, what an image may be."""
+
+    model: Location | None
+    revision: str | None
+    root: Location | None
+    weight: Annotated[float, Field(gt=0.0, lt=1.0)]
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+    max_bytes: Annotated[int, Field(ge=1)]
+    max_pixels: Annotated[int, Field(ge=1)]
+    max_unreadable: Share
+
+    @property
+    def on(self) -> bool:
+        """Whether images are embedded."""
+        return self.model is not None
+
+
 class CodebookConfig(Section):
     """The codebook that is trained when there is none, and by a retrain."""
 
@@ -158,6 +176,7 @@ class SemidConfig(Section):
     catalog: CatalogConfig
     text: TextConfig
     embedding: EmbeddingConfig
+    images: ImagesConfig
     codebook: CodebookConfig
     retrain: RetrainConfig
     labels: LabelsConfig

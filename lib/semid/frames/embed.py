@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-from pyspark import Accumulator, TaskContext
+from pyspark import Accumulator
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 
-from semid.config import EmbeddingConfig
+from semid.config import SemidConfig
 from semid.errors import StoredDataError
+from semid.frames.device import task_device
+from semid.frames.embed_images import with_images
 from semid.frames.faults import carried, from_workers
 from semid.frames.progress import progress
 from semid.frames.vectors import to_lists
+from semid.images.embedder import ImageSpec, image_spec
 from semid.tables import catalog
 from semid.tables.store import Store
-from semid.text.embedder import device_for, embedder, use
+from semid.text.embedder import embedder
 from semid.text.model import ModelSpec, spec_of
 
 # About 7 s of MiniLM on one core: both cores of a laptop end together, and progress shows.
@@ -30,15 +32,13 @@ CONTENTS_OF_ONE_WORKER = 256
 PARTITIONS_PER_CORE_AND_COMMIT = 64
 
 
-def embed_model(
-    store: Store, contents: DataFrame, embedding: EmbeddingConfig, model: str, run_id: str
-) -> tuple[int, int]:
+def embed_model(store: Store, contents: DataFrame, config: SemidConfig, model: str, run_id: str) -> tuple[int, int]:
     """Embed the contents that have no vector of a model yet; return (contents, newly embedded ones).
 
     Args:
         store: The warehouse.
-        contents: (content_hash, item_id, text), one row per content.
-        embedding: The model's settings.
+        contents: (content_hash, item_id, text, image_url), one row per content.
+        config: Its `embedding` and `images` are the model's settings.
         model: Its fingerprint.
         run_id: Stored beside the vectors.
 
@@ -46,50 +46,51 @@ def embed_model(
         StoredDataError: A content has no vector in the end, or more than one; or see `embed_unseen`.
     """
     embedded, next_step = 0, "run ingest-catalog again: the feed brings the vectors"
-    if not embedding.supplied:
+    if not config.embedding.supplied:
         unseen = only_unseen(contents, store.read("item_embedding"), model)
-        embedded = embed_unseen(store, unseen, embedding, model, run_id)
+        embedded = embed_unseen(store, unseen, config, model, run_id)
         next_step = "run embed-items again; if it stays, restore item_embedding from a backup"
     return check_complete(contents, store.read("item_embedding"), model, next_step), embedded
 
 
 def to_active_contents(catalog: DataFrame) -> DataFrame:
-    """Return (content_hash, item_id, text): the distinct contents of the active items, each with one item."""
+    """Return (content_hash, item_id, text, image_url): the active items' distinct contents, each with one item."""
     active = catalog.where("is_active").groupBy("content_hash")
-    return active.agg(F.min("item_id").alias("item_id"), F.min("text").alias("text")).select(
-        "content_hash", "item_id", "text"
-    )
+    first = F.min(F.struct("item_id", "text", "image_url")).alias("first")
+    return active.agg(first).select("content_hash", "first.item_id", "first.text", "first.image_url")
 
 
 def only_unseen(contents: DataFrame, embeddings: DataFrame, model: str) -> DataFrame:
     """Return the contents without a vector of `model` in item_embedding."""
     seen = embeddings.where(F.col("model") == model).select("content_hash")
-    return contents.join(seen, "content_hash", "left_anti").select("content_hash", "item_id", "text")
+    return contents.join(seen, "content_hash", "left_anti").select(*contents.columns)
 
 
-def embed_unseen(store: Store, unseen: DataFrame, embedding: EmbeddingConfig, model: str, run_id: str) -> int:
+def embed_unseen(store: Store, unseen: DataFrame, config: SemidConfig, model: str, run_id: str) -> int:
     """Append the vectors of the unseen contents to item_embedding and return their number.
 
     Args:
         store: The warehouse.
-        unseen: (content_hash, item_id, text), one row per content, read at a pinned version.
-        embedding: The model; looked for only when there is something to embed.
+        unseen: (content_hash, item_id, text, image_url), one row per content, read at a pinned version.
+        config: The models; looked for only when there is something to embed.
         model: Its fingerprint.
         run_id: Stored beside the vectors.
 
     Raises:
         StoredDataError: The model gave a vector without a direction; its item is named.
+        InputRefused: Images are not what they were when the catalog was ingested.
         EnvironmentFault: The driver or a worker lacks the model, or a worker the GPU it was given.
     """
     total = unseen.count()
     if total == 0:
         return 0
-    spec = spec_of(embedding)
+    spec = spec_of(config.embedding)
+    images = image_spec(config.images) if config.images.on else None
     count = partition_count(total)
     with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
         for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
             part = only_partitions(unseen, count, first, size)
-            catalog.append_vectors(store, to_vectors(part, spec, done), model, run_id)
+            catalog.append_vectors(store, to_vectors(part, spec, done, images), model, run_id)
     return total
 
 
@@ -119,11 +120,20 @@ def only_partitions(contents: DataFrame, count: int, first: int, size: int) -> D
     partition = F.pmod(F.xxhash64("content_hash"), F.lit(count)).cast("int")
     chosen = contents.where(partition.between(first, first + size - 1))
     placed = chosen.repartitionById(size, partition - F.lit(first))
-    return placed.sortWithinPartitions("content_hash").select("content_hash", "item_id", "text")
+    return placed.sortWithinPartitions("content_hash").select(*contents.columns)
 
 
-def to_vectors(contents: DataFrame, spec: ModelSpec, done: Accumulator[int]) -> DataFrame:
-    """Return (content_hash, embedding) of (content_hash, item_id, text); a partition is one piece."""
+def to_vectors(
+    contents: DataFrame, spec: ModelSpec, done: Accumulator[int], images: ImageSpec | None = None
+) -> DataFrame:
+    """Return (content_hash, embedding) of contents; a partition is one piece.
+
+    Args:
+        contents: content_hash, item_id, text; with images also image_url.
+        spec: The text model.
+        done: Raised by the texts that are embedded.
+        images: The image model; each model has a UDF, and so a Python worker, of its own.
+    """
 
     @arrow_udf("array<float>")  # type: ignore[call-overload,untyped-decorator]
     def embed(batches: Iterator[tuple[pa.Array, pa.Array, pa.Array]]) -> Iterator[pa.Array]:
@@ -134,16 +144,13 @@ def to_vectors(contents: DataFrame, spec: ModelSpec, done: Accumulator[int]) -> 
                 yield embedded(rows, spec)
             done.add(len(rows))
 
-    return contents.select("content_hash", embed("content_hash", "item_id", "text").alias("embedding"))
+    vectors = contents.withColumn("embedding", embed("content_hash", "item_id", "text"))
+    return vectors.select("content_hash", "embedding") if images is None else with_images(vectors, images)
 
 
 def embedded(rows: Sequence[tuple[str, str, str]], spec: ModelSpec) -> pa.Array:
     """In a task: return the vectors of (content_hash, item_id, text) as a list column."""
-    context = TaskContext.get()
-    assert context is not None, "runs in a Spark task"
-    device = device_for(context.resources(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    # local[2] runs two tasks at once: each takes the cores of its task and no more.
-    use(device, threads=context.cpus())
+    device = task_device()
     names = [f"item {item_id} (content {content_hash[:12]})" for content_hash, item_id, _ in rows]
     return to_lists(embedder(spec, device).embed([text for _, _, text in rows], names))
 

@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 from semid.tables.contract import conform
 from semid.tables.store import Store
 
+IMAGE_ROW = "#image"
+"""Ends `source_row` of a quarantined image, whose row was taken: `items.jsonl:12#image`."""
+
 
 def merge_items(store: Store, rows: DataFrame, changes: Mapping[str, int]) -> int:
     """Put `rows` in the place of the stored rows of the same items, or add them, in one commit.

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from semid.config import CodebookConfig, EmbeddingConfig
+from semid.config import CodebookConfig, SemidConfig
 from semid.errors import StoredDataError
 from semid.ids import fingerprint
 from semid.quantize.base import Codebook
@@ -86,19 +86,18 @@ class Source:
 
     Attributes:
         model: Fingerprint of the embedding model.
-        embedding: Its settings, so that the model can be run again while the version is served.
+        config: Its `embedding` and `images` are kept, so that the model can be run again while the version is served;
+            and its `codebook.capacity`, which every assignment under the version obeys.
         rows: Number of contents.
         run_id: The run that trained it.
         tolerance: How much worse than the best ones old codes may be that its first assignment keeps.
-        capacity: Most distinct contents that get the same codes; None for no limit.
     """
 
     model: str
-    embedding: EmbeddingConfig
+    config: SemidConfig
     rows: int
     run_id: str
     tolerance: float = 0.0
-    capacity: int | None = None
 
 
 def cards(store: Store) -> list[Card]:
@@ -164,10 +163,12 @@ def add(store: Store, row: Mapping[str, Any], artifact: bytes, source: Source) -
     trained_on = {
         "rows": source.rows,
         "item_embedding": store.version("item_embedding"),
-        "embedding": source.embedding.model_dump(mode="json"),
+        "embedding": source.config.embedding.model_dump(mode="json"),
         "tolerance": source.tolerance,
-        "capacity": source.capacity,
+        "capacity": source.config.codebook.capacity,
     }
+    if source.config.images.on:
+        trained_on["images"] = source.config.images.model_dump(mode="json", include={"model", "revision", "weight"})
     written = {
         **row,
         "codebook_version": version,

@@ -28,6 +28,8 @@ def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]
     settings = config.model_dump(mode="json", exclude={"warehouse", "spark"})
     settings["catalog"].pop("path")
     settings["codebook"].pop("pairs")  # like the feed, by what they hold
+    if not config.images.on:  # the run ids of those who use no images stay what they were before there were any
+        settings.pop("images")
     return fingerprint({"settings": settings, "feed": feed, "tables": dict(tables)})
 
 

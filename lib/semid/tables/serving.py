@@ -121,21 +121,21 @@ def require_model(found: Serving, model: str, config: CodebookConfig) -> None:
         )
 
 
-def models_of(found: Serving, config: SemidConfig) -> dict[str, EmbeddingConfig]:
-    """Return, by fingerprint, the embedding models whose vectors tonight's arrivals need.
+def models_of(found: Serving, config: SemidConfig) -> dict[str, SemidConfig]:
+    """Return, by fingerprint, the embedding models whose vectors tonight's arrivals need, each as the configuration.
 
     These are the configured one, and those of the served versions that were trained on another.
 
     Raises:
         StoredDataError: A served version's model cannot be had again with the present text.* settings.
     """
-    models = {fingerprint_of(config): config.embedding}
+    models = {fingerprint_of(config): config}
     for version in found.served:
         card = found.cards[version]
         if card.model in models:
             continue
-        stored = EmbeddingConfig.model_validate_json(json.dumps(card.json_of("trained_on").get("embedding")))
-        now = fingerprint_of(config.model_copy(update={"embedding": stored}))
+        stored = _as_trained(card, config)
+        now = fingerprint_of(stored)
         if now != card.model:
             raise StoredDataError(
                 "a served codebook's embedding model cannot be had again",
@@ -145,3 +145,11 @@ def models_of(found: Serving, config: SemidConfig) -> dict[str, EmbeddingConfig]
             )
         models[card.model] = stored
     return models
+
+
+def _as_trained(card: Card, config: SemidConfig) -> SemidConfig:
+    # Where the images are, and how many may be unreadable, is today's matter; which model sees them is the codebook's.
+    trained_on = card.json_of("trained_on")
+    embedding = EmbeddingConfig.model_validate_json(json.dumps(trained_on.get("embedding")))
+    images = config.images.model_copy(update=trained_on.get("images", {"model": None}))
+    return config.model_copy(update={"embedding": embedding, "images": images})

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from semid.errors import ConfigError, StoredDataError
+from semid.tables.catalog import IMAGE_ROW
 from semid.tables.intervals import KEY
 from semid.tables.store import Store
 
@@ -86,5 +87,6 @@ def staged_run(store: Store, asked: str | None, own: str) -> str:
 
 
 def quarantined_rows(store: Store, run_id: str) -> int:
-    """Return how many feed rows the run set aside."""
-    return store.read("item_quarantine").where(F.col("run_id") == run_id).count()
+    """Return how many feed rows the run set aside; a row whose image alone was set aside is an item."""
+    own = (F.col("run_id") == run_id) & ~F.col("source_row").endswith(IMAGE_ROW)
+    return store.read("item_quarantine").where(own).count()

@@ -91,6 +91,19 @@ def content_hash(text: str, vector: bytes = b"") -> str:
     return hashlib.sha256(text.encode() + vector).hexdigest()
 
 
+def illustrated_hash(text: str, image: bytes) -> str:
+    """Return the sha256 (hex) of exactly what is embedded of an item with an image.
+
+    It covers the image's bytes, not its name: a picture that moves to another host or folder is the same content,
+    one that is replaced under its old name is not. Without a readable image it is `content_hash(text)`.
+
+    Args:
+        text: The rendered text, which has no NUL in it.
+        image: The bytes of the image file.
+    """
+    return hashlib.sha256(text.encode() + b"\0image\0" + hashlib.sha256(image).digest()).hexdigest()
+
+
 def _parse(text: str) -> Part:
     fields, pattern = [], ""
     for literal, field, spec, conversion in string.Formatter().parse(text):

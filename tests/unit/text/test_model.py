@@ -177,3 +177,36 @@ def test_a_hub_that_does_not_answer_is_given_up() -> None:
     assert "Timeout" in caught.value.what
     assert f"org/name, revision {COMMIT}" in caught.value.where
     assert "hf download org/name" in caught.value.next_step
+
+
+def test_without_images_the_fingerprint_is_what_it_was_before_there_were_any() -> None:
+    """Recorded before images came: vectors, codebooks and IDs of users without images stay."""
+    assert fingerprint_of(config("embedding.model=supplied:shop")) == "shop#15662b45d1cd"
+    idle = ["images.root=/store", "images.weight=0.9", "images.max_pixels=1", "images.batch_size=1"]
+    assert fingerprint_of(config("embedding.model=supplied:shop", *idle)) == "shop#15662b45d1cd"
+
+
+def test_with_images_the_fingerprint_covers_their_model_and_weight(folder: Path, tmp_path: Path) -> None:
+    """What changes a fused vector changes the fingerprint; where the images lie and how fast they go does not."""
+    image = shutil.copytree(folder, tmp_path / "sight")
+    settings = [f"embedding.model={folder}", f"images.model={image}"]
+    first = fingerprint_of(config(*settings))
+    assert first.startswith("tiny+sight#")
+    assert fingerprint_of(config(*settings, "images.root=/store", "images.batch_size=1")) == first
+    assert fingerprint_of(config(*settings, "images.weight=0.4")) != first
+    (image / "config.json").write_text((image / "config.json").read_text() + " ")
+    assert fingerprint_of(config(*settings)) != first
+
+
+def test_images_cannot_be_added_to_supplied_vectors(folder: Path) -> None:
+    """The feed's vectors are finished; who supplies them fuses them."""
+    with pytest.raises(ConfigError, match="finished vectors"):
+        fingerprint_of(config("embedding.model=supplied:shop", f"images.model={folder}"))
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/model", "supplied:x", "org/name"])
+def test_a_setting_that_names_no_image_model_says_which_section(folder: Path, source: str) -> None:
+    """The message points to images.*, not to embedding.*."""
+    with pytest.raises(ConfigError) as caught:
+        fingerprint_of(config(f"embedding.model={folder}", f"images.model={source}"))
+    assert caught.value.where.startswith("images.model: ")
