@@ -14,10 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semid.errors import ConfigError
+from semid.yaml_file import parse_yaml, read_yaml
 
 
 def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -184,16 +184,6 @@ class SemidConfig(Section):
     spark: SparkConfig
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML, with a key given twice as an error: PyYAML would take the last one silently."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
-            raise yaml.constructor.ConstructorError(None, None, f"keys given twice: {twice}", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def load_config(file: str | None = None, overrides: Iterable[str] = ()) -> SemidConfig:
     """Return the defaults, overridden by a YAML file, overridden by `key.path=value` settings.
 
@@ -222,30 +212,6 @@ def _packaged_settings(name: str) -> dict[str, Any]:
 def packaged(name: str) -> Path:
     """Return the path of a file of the packaged configuration folder."""
     return Path(str(resources.files("semid.conf").joinpath(name)))
-
-
-def read_yaml(file: str) -> dict[str, Any]:
-    """Return the mapping in a YAML file, or raise ConfigError naming it."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the configuration file cannot be read: {error}", where=file, next_step="check --config"
-        ) from error
-    return parse_yaml(text, file)
-
-
-def parse_yaml(text: str, source: str) -> dict[str, Any]:
-    """Return the mapping that `text` holds, or raise ConfigError naming its source."""
-    try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"not valid YAML: {' '.join(str(error).split())}", where=source) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError("expected a mapping of keys to values", where=source)
-    return content
 
 
 def _setting(override: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from semid.config import load_config, packaged, parse_yaml
+from semid.config import load_config, packaged
 from semid.errors import ConfigError
+from semid.yaml_file import parse_yaml
 
 
 def refused(file: str | None = None, *settings: str) -> ConfigError:

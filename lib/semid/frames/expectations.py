@@ -19,10 +19,11 @@ from typing import Any, Literal
 
 from pyspark.sql import DataFrame
 
-from semid.config import Section, parse_yaml
+from semid.config import Section
 from semid.errors import ConfigError, escape_controls
 from semid.ids import ID_PATTERN
 from semid.measure.gate import Check, is_number
+from semid.yaml_file import parse_yaml
 
 log = logging.getLogger(__name__)
 
