@@ -29,10 +29,10 @@ test: $(READY)   ## lint, types, import contracts and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not faults" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -m "not faults"
 
 faults: $(READY) ## kill -9 at every step boundary and inside publish; twenty minutes
-	$(BIN)/pytest -m faults
+	$(BIN)/pytest -m faults -n 0
 
 bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md
 	$(BIN)/python tests/bench/nights.py
