@@ -164,4 +164,4 @@ def test_the_release_page_shows_the_newest_evaluation(evaluated: Evaluated, tmp_
     assert "Run own of semid evaluate" in page.text
     rows = page.tables["Newest evaluation of this codebook's IDs"]
     shown = {(row[0], row[2]): row[3] for row in rows}
-    assert shown["collision_texts", "all"] == f"{evaluated.rows.value['relative_error', 'all']:.4f}"
+    assert shown["relative_error", "all"] == f"{evaluated.rows.value['relative_error', 'all']:.4f}"

@@ -71,7 +71,7 @@ def evaluate(store: Store, config: SemidConfig, request: Request) -> Found:
         ConfigError: There is no such version, nothing is published, or a flag is out of range.
         InputRefused: A file is no table of IDs, pairs or interactions, or knows no item of the catalog.
     """
-    if request.sample < 2 or (request.levels or 1) < 1:
+    if request.sample < 2 or (request.levels is not None and request.levels < 1):
         raise ConfigError("--sample is at least 2, --levels at least 1", where="semid evaluate")
     subject = _subject(store, config, request)
     spark, catalog = store.spark, store.read("item_catalog")
