@@ -19,6 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from semid.config import SemidConfig, SparkConfig, load_config
+from semid.environment import archive
 from semid.environment.jars import require_jars
 from semid.environment.java import require_java
 from semid.errors import ConfigError, GateBlocked, RunConflict, SemidError
@@ -96,10 +97,11 @@ def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParse
 
 def start_session(config: SparkConfig) -> SparkSession:
     """Return the Spark session; one of our own only after making sure that Java and the Delta jars are there."""
-    if not session.submitted():
-        require_java()
-        require_jars()
-    return session.session(config)
+    if session.submitted():
+        return session.session(config)
+    require_java()
+    require_jars()
+    return session.session(config, archive.java_options())
 
 
 def run_job(job: Job, argv: Sequence[str] | None = None) -> int:

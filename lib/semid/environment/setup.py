@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from semid.environment.archive import archive, make_archive
 from semid.environment.jars import PACKAGE, fetch_jars, missing_jars
 from semid.environment.java import install_java, require_java
 from semid.errors import EnvironmentFault
@@ -23,6 +24,10 @@ def main() -> int:
             print(f"setup: fetching {PACKAGE}")
             fetch_jars()
         print("setup: Delta jars in place")
+        if not archive().is_file():
+            print("setup: a small night, whose Java classes later starts share (half a minute)")
+            made = make_archive()
+            print("setup: class archive in place" if made else "setup: no class archive; starts take some seconds more")
     except EnvironmentFault as error:
         print(error.report(), file=sys.stderr)
         return error.exit_code

@@ -23,8 +23,8 @@ REQUIRED = {
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
-def session(config: SparkConfig) -> SparkSession:
-    """Return the running session, or start one.
+def session(config: SparkConfig, java_options: str = "") -> SparkSession:
+    """Return the running session, or start one, with further options for its Java.
 
     Under spark-submit the master and every property are the submitter's; alone, they come from the
     properties file of the configuration.
@@ -35,7 +35,7 @@ def session(config: SparkConfig) -> SparkSession:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         properties = read_properties(config.properties)
         options = properties.get(_JAVA_OPTIONS, "")
-        properties[_JAVA_OPTIONS] = f"{options} -Dlog4j2.configurationFile={_log4j()}".strip()
+        properties[_JAVA_OPTIONS] = f"{options} {java_options} -Dlog4j2.configurationFile={_log4j()}".strip()
         for key, value in properties.items():
             builder = builder.config(key, value)
     for key, value in REQUIRED.items():
