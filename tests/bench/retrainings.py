@@ -19,7 +19,7 @@ from semid.quantize.quantizers import quantizer
 
 
 def fit(kind: str, x: np.ndarray, sizes: tuple[int, ...], seed: int, before: Codebook | None) -> Codebook:
-    return quantizer(kind, sizes, PARAMS[kind]).fit(x, np.random.default_rng(seed), before)
+    return quantizer(kind, sizes, PARAMS.get(kind, {})).fit(x, np.random.default_rng(seed), before)
 
 
 def error(codebook: Codebook, x: np.ndarray, codes: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -220,22 +219,19 @@ def test_extension_missing_is_an_environment_fault(
     assert "pip install duckdb-extension-delta==9.9.9" in capsys.readouterr().err
 
 
-def run_alone(arguments: list[str], stdin: str = "") -> tuple[subprocess.CompletedProcess[str], float]:
-    """Run `semid` in a process of its own, say what it imported, and return its CPU seconds."""
+def run_alone(arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `semid` in a process of its own, which says what it imported."""
     code = (
         "import sys; from semid.cli.main import main; code = main(sys.argv[1:]);"
-        "print(*sorted({'pyspark', 'torch', 'pandas', 'delta'} & set(sys.modules)), file=sys.stderr); sys.exit(code)"
+        "print(*sorted({'pyspark', 'torch', 'pandas', 'delta', 'sklearn'} & set(sys.modules)), file=sys.stderr); sys.exit(code)"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code, *arguments], input=stdin, capture_output=True, text=True, check=False
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_start_is_light(folder: Path, tmp_path: Path) -> None:
-    """No reading command loads Spark, torch or pandas, and each takes less than 2 seconds of CPU time in all."""
+    """No reading command loads Spark, torch, pandas or scikit-learn: they take seconds to import."""
     query = "SELECT count(*) AS n FROM semantic_id_current"
     for arguments in (
         ["sql", "-", "--format", "csv"],
@@ -243,9 +239,8 @@ def test_start_is_light(folder: Path, tmp_path: Path) -> None:
         ["report", "--out", str(tmp_path)],
         ["explain", "a"],
     ):
-        done, seconds = run_alone([*arguments, "--warehouse", str(folder)], stdin=query)
+        done = run_alone([*arguments, "--warehouse", str(folder)], stdin=query)
         assert (done.returncode, done.stderr.strip()) == (0, "")
-        assert seconds < 2
         if arguments[0] == "sql":
             assert done.stdout == "n\n3\n"
 

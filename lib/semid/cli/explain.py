@@ -141,7 +141,7 @@ def _codes(facts: ItemFacts, reader: Reader) -> str:
 
 def _clarity(margin: float) -> str:
     if margin < 0:
-        return "kept: another code is nearer"
+        return "another code is nearer: kept after a retrain, or that one was full"
     return "slim" if margin < _SLIM else ""
 
 
