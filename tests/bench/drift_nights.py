@@ -1,8 +1,9 @@
 """Inject faults into real nights and print which check stops them: the second table of docs/drift.md.
 
-Usage: drift_nights.py ITEMS.PARQUET WAREHOUSE [--other ITEMS.PARQUET]     (a warehouse that `make bench` made of ITEMS)
-Every case copies the warehouse and runs one whole `semid nightly` on it, in which 600 items are edited. The fault is in
-the feed, in the settings, or done to the tables between embedding and training, as another program would.
+Usage: drift_nights.py ITEMS.PARQUET --other ITEMS.PARQUET [--items 4000] [--set KEY=VALUE ...]
+A first night publishes the first items. Every case copies that warehouse and runs one more `semid nightly` on it, in
+which a twentieth of the items is edited. The fault is in the feed, in the settings, or done to the tables between
+embedding and training, as another program would.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,7 +30,9 @@ from semid.quantize.base import Codebook
 from semid.quantize.codebook import from_bytes, sha256, to_bytes
 from semid.tables.query import open_reader
 
-EDITED = 600
+EDITED = 20
+"""One item in so many is edited."""
+FIRST, SECOND = "2026-01-01", "2026-01-02"
 Feed = Callable[[pa.Table, np.ndarray], pa.Table]
 """(the feed of the night before, rows to edit) -> tonight's feed."""
 Vectors = Callable[[np.ndarray], np.ndarray]
@@ -84,7 +85,7 @@ def again(items: pa.Table, rows: np.ndarray) -> pa.Table:
 def others(file: str) -> Feed:
     """Items of another catalog arrive: the codebook is stale for them."""
     return lambda items, rows: pa.concat_tables(
-        [items, pq.read_table(file).slice(0, EDITED).select(items.column_names).cast(items.schema)]
+        [items, pq.read_table(file).slice(0, len(rows)).select(items.column_names).cast(items.schema)]
     )
 
 
@@ -158,21 +159,25 @@ def cases(other: str) -> list[Case]:
     ]
 
 
-def outcome(case: Case, items: pa.Table, warehouse: str, day: str) -> tuple[str, ...]:
+def outcome(case: Case, items: pa.Table, warehouse: str, settings: Sequence[str]) -> tuple[str, ...]:
     """Return exit code, verdict, the metrics that gave it and their values, of one night on a copy."""
-    rows = np.sort(np.random.default_rng(2).permutation(len(items))[:EDITED])
+    rows = np.sort(np.random.default_rng(2).permutation(len(items))[: len(items) // EDITED])
     with tempfile.TemporaryDirectory() as folder:
         copied, feed = f"{folder}/warehouse", f"{folder}/feed.parquet"
         shutil.copytree(warehouse, copied)
         pq.write_table(case.feed(items, rows), feed)
-        flags = ["--warehouse", copied, "--catalog", feed, "--run-date", day, "--run-id", "tonight"]
-        exit_code = night(case, [*flags, *(part for one in case.settings for part in ("--set", one))])
+        exit_code = night(case, [*flags_of(copied, feed, SECOND, [*settings, *case.settings]), "--run-id", "tonight"])
         found = open_reader(copied).mappings("SELECT * FROM drift_report WHERE run_id = 'tonight'")
     worst = next((status for status in ("block", "warn") if any(row["status"] == status for row in found)), "pass")
     named = {row["metric"] + (f" {row['level']}" if row["level"] else ""): row["value"] for row in found
              if row["status"] == worst != "pass"}  # fmt: skip
     values = ", ".join("none" if value is None else f"{value:.3g}" for value in named.values())
     return str(exit_code), worst if found else "refused before", ", ".join(named) or "-", values or "-"
+
+
+def flags_of(warehouse: str, feed: str, day: str, settings: Sequence[str]) -> list[str]:
+    chosen = [part for one in settings for part in ("--set", one)]
+    return ["--warehouse", warehouse, "--catalog", feed, "--run-date", day, *chosen]
 
 
 def night(case: Case, flags: list[str]) -> int:
@@ -197,18 +202,23 @@ def tampering(tamper: Callable[[Context], None]) -> Callable[[Context], StepResu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("items")
-    parser.add_argument("warehouse")
+    parser.add_argument("file")
     parser.add_argument("--other", required=True, help="items of another catalog")
+    parser.add_argument("--items", type=int, default=4000)
+    parser.add_argument("--set", action="append", default=[])
     flags = parser.parse_args()
     start_session(SparkConfig(properties=None)).sparkContext.setLogLevel("OFF")
     logging.getLogger("semid").setLevel(logging.WARNING)
-    items, day = pq.read_table(flags.items), datetime.now(UTC).date().isoformat()
-    print(f"{Path(flags.warehouse).name}: {len(items):,} items published, {EDITED} edited\n")
-    print("| fault | exit | verdict | by | values |\n|---|---|---|---|---|")
-    for case in cases(flags.other):
-        print(f"| {case.name} | " + " | ".join(outcome(case, items, flags.warehouse, day)) + " |", flush=True)
-    sys.stdout.flush()
+    items = pq.read_table(flags.file).slice(0, flags.items)
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(items, f"{folder}/feed.parquet")
+        if run_job(nightly.JOB, flags_of(f"{folder}/warehouse", f"{folder}/feed.parquet", FIRST, flags.set)) != 0:
+            sys.exit("the first night failed")
+        print(f"{flags.file}: {len(items):,} items published, {len(items) // EDITED} edited\n")
+        print("| fault | exit | verdict | by | values |\n|---|---|---|---|---|", flush=True)
+        for case in cases(flags.other):
+            found = outcome(case, items, f"{folder}/warehouse", flags.set)
+            print(f"| {case.name} | " + " | ".join(found) + " |", flush=True)
 
 
 if __name__ == "__main__":
