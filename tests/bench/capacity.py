@@ -25,7 +25,7 @@ def settled(x: np.ndarray, codebook: Codebook, capacity: int) -> np.ndarray:
         rows = np.flatnonzero(group.ravel() == number)
         errors = last_errors(x[rows], codebook, prefixes[number])
         nobody = np.zeros(codebook.sizes[-1], np.int64)
-        codes[rows, -1] = within_capacity(errors, np.zeros(len(rows), np.int64), nobody, capacity)
+        codes[rows, -1] = within_capacity(errors, codes[rows, -1], np.zeros(len(rows), np.int64), nobody, capacity)
     return codes
 
 

@@ -60,11 +60,7 @@ def _spread(newcomers: pa.Table, taken: pa.Table, codebook: Codebook, most: int)
         counts[to_codes(_chunk(taken, "codes"), len(codebook.sizes))[:, -1]] = taken.column("contents").to_numpy()
     kept = np.asarray(table.column("kept"), np.int8)
     errors = capacity.last_errors(x, codebook, codes[0, :-1])
-    # hysteresis may have kept a last code that is not the best any more: it is its first choice all the same
-    rows = np.flatnonzero(kept)
-    wanted = errors.copy()
-    wanted[rows, codes[rows, -1]] = -1
-    codes[:, -1] = capacity.within_capacity(wanted, kept, counts, most)
+    codes[:, -1] = capacity.within_capacity(errors, codes[:, -1], kept, counts, most)
     error = errors[np.arange(len(codes)), codes[:, -1]]
     columns = [_chunk(table, "content_hash"), to_lists(codes), pa.array(error, pa.float32())]
     return pa.Table.from_arrays(columns, names=["content_hash", "codes", "quantization_error"])

@@ -22,16 +22,19 @@ def last_errors(x: Floats, codebook: Codebook, prefix: Codes) -> Floats:
     return np.array(errors, np.float32).reshape(len(x), size)
 
 
-def within_capacity(errors: Floats, priority: NDArray[np.integer], taken: NDArray[np.integer], capacity: int) -> Codes:
+def within_capacity(
+    errors: Floats, first: Codes, priority: NDArray[np.integer], taken: NDArray[np.integer], capacity: int
+) -> Codes:
     """Return the last code (n,) of newcomers, none of which takes a place of somebody who is there already.
 
-    One after the other, each takes the code with the least error among those with a free place. First come those of
-    the highest priority, then those with the least error under their best code, then the first rows: sort rows by a
-    key, and their order on arrival is out of play. When every place is taken the rest take their best code: a bucket
-    above capacity, told apart by dedup indexes, is better than an item without an ID.
+    One after the other, each takes its first choice, or else the code with the least error among those with a free
+    place. First come those of the highest priority, then those with the least error under their first choice, then the
+    first rows: sort rows by a key, and their order on arrival is out of play. When every place is taken the rest take
+    their first choice: a bucket above capacity, told apart by dedup indexes, is better than an item without an ID.
 
     Args:
         errors: Squared error (n, K) of each newcomer under each code of the last level, all under one prefix.
+        first: First choice (n,): what `encode` gave, which need not have the least error, or a code that is kept.
         priority: (n,), the highest served first.
         taken: Contents (K,) that each code has already.
         capacity: Most contents of a code, at least 1.
@@ -41,14 +44,14 @@ def within_capacity(errors: Floats, priority: NDArray[np.integer], taken: NDArra
     """
     if capacity < 1:
         raise ValueError(f"a bucket holds at least one content, got a capacity of {capacity}")
-    best: Codes = errors.argmin(axis=1).astype(np.int32)
     free = capacity - taken.astype(np.int64)
-    last = best.copy()
+    last: Codes = first.astype(np.int32)
     rows = np.arange(len(errors))
-    for row in np.lexsort((rows, errors[rows, best], -priority)):
+    for row in np.lexsort((rows, errors[rows, first], -priority)):
         if not (free > 0).any():
             break
-        last[row] = np.where(free > 0, errors[row], np.inf).argmin()
+        if free[first[row]] <= 0:
+            last[row] = np.where(free > 0, errors[row], np.inf).argmin()
         free[last[row]] -= 1
     return last
 

@@ -2,8 +2,8 @@
 
 Each row's loss is (1 - anchor) times that of the codes nearest to it plus `anchor` times that of its old codes (those
 that the old codebook gives it), so that networks and centroids learn to serve the IDs that are out there. 3,400
-Beauty contents grown by a fifth, 3 x 64 codes, 20 passes from 1e-3, hysteresis of 0.1: IDs moved at depth 1 and 3, error
-against a cold refit on all rows and on rows that neither saw:
+Beauty contents grown by a fifth, 3 x 64 codes, 20 passes from 1e-3, hysteresis of 0.1: IDs moved at depths 1 and 3,
+error against a cold refit on all rows and on rows that neither saw:
 
     anchor 0    .018 .141  -1.9 %  +.6 %
     anchor 0.5  .004 .015  -2.9 %  +.5 %

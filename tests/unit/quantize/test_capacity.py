@@ -11,15 +11,22 @@ ERRORS = np.array([[1, 2, 9], [0, 3, 9], [2, 1, 9], [1.5, 9, 3]], np.float32)
 NOBODY = np.zeros(3, np.int64)
 
 
-def spread(errors=ERRORS, priority=None, taken=NOBODY, capacity=1):
+def spread(errors=ERRORS, first=None, priority=None, taken=NOBODY, capacity=1):
+    first = errors.argmin(axis=1) if first is None else np.array(first)
     priority = np.zeros(len(errors)) if priority is None else np.array(priority)
-    return within_capacity(errors, priority, np.array(taken), capacity).tolist()
+    return within_capacity(errors, first, priority, np.array(taken), capacity).tolist()
 
 
 def test_the_nearest_stays_and_the_others_take_the_next_best_free_code():
     """Row 1 is nearest to code 0; row 0, first by order among equal errors, takes 1 and row 2 gets what is left."""
     assert spread(capacity=4) == [0, 0, 1, 0]
     assert spread(ERRORS[:3]) == [1, 0, 2]
+
+
+def test_a_first_choice_with_room_is_left_alone():
+    """What `encode` gave stays, although code 0 would have less error for both; the second finds its own taken."""
+    assert spread(ERRORS[:2], first=[1, 1]) == [1, 0]
+    assert spread(ERRORS[:2], first=[1, 1], capacity=2) == [1, 1]
 
 
 def test_incumbents_come_first():
@@ -46,15 +53,16 @@ def test_no_bucket_overflows_while_there_is_room_and_order_decides_nothing(seed,
     rng = np.random.default_rng(seed)
     errors = rng.random((20, 8)).astype(np.float32)
     priority, taken = rng.integers(0, 2, 20), rng.integers(0, capacity + 1, 8)
-    last = within_capacity(errors, priority, taken, capacity)
+    first = rng.integers(0, 8, 20)
+    last = within_capacity(errors, first, priority, taken, capacity)
     filled = taken + np.bincount(last, minlength=8)
     room = int((capacity - taken).sum())
     if room >= 20:
         assert (filled <= capacity).all()
-    moved = last != errors.argmin(axis=1)
-    assert (filled[errors.argmin(axis=1)[moved]] >= capacity).all()
+    assert (filled[first[last != first]] >= capacity).all()
     order = rng.permutation(20)
-    np.testing.assert_array_equal(last[order], within_capacity(errors[order], priority[order], taken, capacity))
+    again = within_capacity(errors[order], first[order], priority[order], taken, capacity)
+    np.testing.assert_array_equal(last[order], again)
 
 
 @given(st.integers(0, 10**6))
