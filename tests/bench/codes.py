@@ -1,8 +1,9 @@
 """Compare codebooks on the vectors of one warehouse and print the tables of docs/evaluation.md.
 
 Usage: codes.py WAREHOUSE [--kinds rkmeans prq ...] [--seeds 20 21 22] [--contents N]   (of `make bench`)
-Every kind and its rivals from faiss (residual quantizer with beams of 1 and 5, product quantizer, OPQ) are fitted on the same nine
-tenths of the distinct contents and judged on all of them. What draws nothing from its seed is fitted once.
+Every kind and its rivals are fitted on the same nine tenths of the distinct contents and judged on all of them. What draws
+nothing from its seed is fitted once. The rivals: faiss (residual quantizer with beams of 1 and 5, product quantizer, OPQ), and
+ResidualVQ of vector-quantize-pytorch, which is not among the pinned packages: put it on PYTHONPATH, or leave it out with --kinds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ COLUMNS = ["codes", "seed", "error, seen", "held out", "used", "perplexity", "co
 COLUMNS += ["fit, CPU s", "encode, CPU s"]
 ASKED = 2_000
 """Contents whose neighbours are looked for, among all; the same ones for every kind."""
+
+EPOCHS, BATCH = 40, 4_096
+"""Of ResidualVQ: its moving averages settle within them (docs/evaluation.md)."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -105,6 +109,39 @@ def faiss_opq(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
     return lambda y: compute(rotation.apply(y)), lambda codes: rotation.reverse_transform(decode(codes))
 
 
+def lucidrains(x: np.ndarray, seed: int) -> tuple[Encode, Decode]:
+    """Fit ResidualVQ as its README sets it up for clustering: k-means on the first batch, then moving averages."""
+    import torch
+    from vector_quantize_pytorch import ResidualVQ
+
+    torch.manual_seed(seed)
+    model = ResidualVQ(
+        dim=x.shape[1],
+        num_quantizers=len(SIZES),
+        codebook_size=SIZES[0],
+        kmeans_init=True,
+        kmeans_iters=25,
+        threshold_ema_dead_code=2,
+    )
+    rows = torch.from_numpy(x)
+    model.train()
+    with torch.no_grad():
+        for _ in range(EPOCHS):
+            for batch in torch.randperm(len(rows)).split(BATCH):
+                model(rows[batch])
+    model.eval()
+
+    def encode(y: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return model(torch.from_numpy(y))[1].numpy()
+
+    def decode(codes: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return model.get_output_from_indices(torch.from_numpy(codes)).numpy()
+
+    return encode, decode
+
+
 RIVALS = {
     "rqvae": Rival(semid_fit("rqvae"), seeded=True),
     "rkmeans": Rival(semid_fit("rkmeans")),
@@ -116,6 +153,7 @@ RIVALS = {
     "faiss_rq_beam_5": Rival(faiss_rq(beam=5), seeded=True),
     "faiss_pq": Rival(faiss_pq, seeded=True),
     "faiss_opq": Rival(faiss_opq, seeded=True),
+    "lucidrains": Rival(lucidrains, seeded=True),
 }
 
 

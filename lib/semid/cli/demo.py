@@ -21,7 +21,9 @@ NIGHTS = ("2026-01-05", "2026-01-06")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo and return the exit code of the first night that failed, else 0."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "semid demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where feeds and warehouse go")
     folder = parser.parse_args(argv).folder
     started = time.monotonic()

@@ -32,7 +32,7 @@ _SLIM = 0.05
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("explain", __doc__)
     parser.add_argument("item_id", metavar="ITEM_ID", help="the feed's key of the item, exactly as given")
     return parser
 

@@ -106,7 +106,10 @@ def start_session(config: SparkConfig) -> SparkSession:
 
 def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
     """Run a job and return its exit code; every failure becomes one message on stderr."""
-    flags = job.arg_parser().parse_args(argv)
+    parser = job.arg_parser()
+    if argv is not None:  # else spark-submit names the job's file
+        parser.prog = f"semid {job.name.replace('_', '-')}"
+    flags = parser.parse_args(argv)
     _log_to_stderr()
     try:
         _run(job, flags)

@@ -18,9 +18,11 @@ from semid.tables.query import Reader, open_reader
 _WIDEST = 60
 
 
-def reader_parser(doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the flags that say where the warehouse is."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+def reader_parser(command: str, doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser of `semid <command>` with the flags that say where the warehouse is."""
+    parser = argparse.ArgumentParser(
+        f"semid {command}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", metavar="FILE", help="YAML file that overrides the defaults")
     parser.add_argument("--warehouse", metavar="DIR", help="folder of the tables")
     return parser

@@ -28,7 +28,7 @@ from semid.tables.release_facts import nights, release_facts, unfinished
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("report", __doc__)
     parser.add_argument("--release", metavar="ID", type=int, help="default: the newest one, also when it was blocked")
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="default: the folder report in the warehouse")
     return parser

@@ -28,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("sql", __doc__)
     parser.add_argument("query", help="one SELECT; - reads it from the standard input")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
     parser.add_argument(

@@ -54,7 +54,7 @@ FROM run AS whole WHERE NOT contains(run_id, '/') ORDER BY started_at DESC, run_
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("status", __doc__)
     parser.add_argument("--json", action="store_true", help="everything as one JSON object, for monitors")
     return parser
 

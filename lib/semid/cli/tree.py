@@ -24,7 +24,7 @@ _WIDTH = 100
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("tree", __doc__)
     parser.add_argument("--depth", metavar="N", type=int, default=1, help="levels to show below the prefix, 1")
     parser.add_argument("--prefix", metavar="PREFIX", default="", help="show what is below it, for example 12-153")
     parser.add_argument("--version", metavar="VERSION", type=int, help="codebook version; the active one by default")
