@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def sorted_store(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> St
     """The warehouse of two nights with its 305 IDs in files of about 2 KiB, which stand for 16 MiB."""
     store = copy(nights.store, tmp_path_factory.mktemp("sorted") / "warehouse")
     for name in layout.SORTED_BY:
-        assert layout.sort_files(store, name, file_bytes=2048)
+        assert layout.lay_out(store, name, file_bytes=2048)
     return store
 
 
@@ -85,12 +86,23 @@ def test_sorting_changes_no_row_and_no_release(unsorted: Store, sorted_store: St
         assert views.resolve(sorted_store).versions[name] == sorted_store.version(name) > unsorted.version(name)
 
 
-def test_a_table_of_one_file_is_left_alone(sorted_store: Store) -> None:
-    """Nothing is committed where nothing could be skipped, and the session's settings stay as they were."""
-    version = sorted_store.version("semantic_id")
-    assert not layout.sort_files(sorted_store, "semantic_id")
-    assert sorted_store.version("semantic_id") == version
+def test_nothing_is_rewritten_without_a_reason(sorted_store: Store) -> None:
+    """Neither what was sorted last, nor what is one file; and the session's settings stay as they were."""
+    assert files(sorted_store, "codebook") == 1
+    versions = {name: sorted_store.version(name) for name in ("semantic_id", "codebook")}
+    assert not any(layout.lay_out(sorted_store, name, file_bytes=2048) for name in versions)
+    assert {name: sorted_store.version(name) for name in versions} == versions
     assert sorted_store.spark.conf.get(layout._MAX_FILE, None) is None
+
+
+def test_a_table_that_changed_is_sorted_again_and_a_small_one_is_packed(sorted_store: Store, tmp_path: Path) -> None:
+    """A new row is reason enough; below the wanted size the files become one."""
+    store = copy(sorted_store, tmp_path / "warehouse")
+    store.append(store.read("item_catalog").limit(1), "item_catalog")
+    assert layout.lay_out(store, "item_catalog", file_bytes=2048)
+    assert files(store, "item_catalog") > 3
+    assert layout.lay_out(store, "item_catalog")
+    assert files(store, "item_catalog") == 1
 
 
 def test_delta_rs_reads_what_every_view_stands_on(sorted_store: Store, reader: Reader) -> None:

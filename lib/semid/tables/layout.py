@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from semid.tables.store import Store
+from semid.tables.views import SAME_ROWS
 
 SORTED_BY: Mapping[str, tuple[str, ...]] = {
     "item_catalog": ("item_id",),
@@ -29,22 +31,37 @@ FILE_BYTES = 16 * 2**20
 _MAX_FILE = "spark.databricks.delta.optimize.maxFileSize"
 
 
-def sort_files(store: Store, name: str, file_bytes: int = FILE_BYTES) -> bool:
+def lay_out(store: Store, name: str, file_bytes: int = FILE_BYTES) -> bool:
     """Rewrite the files of table `name` in the order in which it is looked up; return whether there was reason to.
 
-    A table that fits into one file is left alone. Otherwise all its files are rewritten, in one commit.
+    A table that would fit into one file, or is not looked up by a key, gets as few files as possible. A larger one is
+    rewritten as a whole, in one commit, unless no row has changed since that was done.
 
     Args:
         store: The warehouse.
-        name: A table of `SORTED_BY`.
+        name: A table of the contract.
         file_bytes: Wanted size of a file.
     """
-    size = store.spark.sql(f"DESCRIBE DETAIL delta.`{store.path(name)}`").select("sizeInBytes").collect()[0][0]
-    if size <= file_bytes:
+    table = store.delta(name)
+    files, size = table.detail().select("numFiles", "sizeInBytes").collect()[0]
+    columns = SORTED_BY.get(name, ()) if size > file_bytes else ()
+    if _is_sorted(table) if columns else files <= 1:
         return False
-    with _files_of(store.spark, file_bytes):
-        store.delta(name).optimize().executeZOrderBy(*SORTED_BY[name])
+    if columns:
+        with _files_of(store.spark, file_bytes):
+            table.optimize().executeZOrderBy(*columns)
+    else:
+        table.optimize().executeCompaction()
     return True
+
+
+def _is_sorted(table: DeltaTable) -> bool:
+    for commit in table.history().select("operation", "operationParameters").collect():
+        if commit.operation not in SAME_ROWS:
+            return False
+        if commit.operation == "OPTIMIZE":
+            return str(commit.operationParameters["zOrderBy"]) != "[]"
+    return False
 
 
 @contextmanager

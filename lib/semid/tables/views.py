@@ -25,7 +25,7 @@ Engine = Literal["duckdb", "spark"]
 CATALOG_FILE = "catalog.sql"
 PINNED = ("semantic_id", "semantic_id_change")
 # Commits that rewrite files or metadata but no rows.
-_SAME_ROWS = (
+SAME_ROWS = (
     "OPTIMIZE",
     "VACUUM START",
     "VACUUM END",
@@ -151,7 +151,7 @@ def _same_rows(store: Store, name: str, version: int) -> int:
     if newest == version:
         return version
     later = store.delta(name).history().where(f"version > {version:d}").select("version", "operation").collect()
-    changing = [int(commit.version) for commit in later if commit.operation not in _SAME_ROWS]
+    changing = [int(commit.version) for commit in later if commit.operation not in SAME_ROWS]
     return min(changing, default=newest + 1) - 1
 
 
