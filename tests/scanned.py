@@ -18,7 +18,7 @@ def by_duckdb(reader: Reader, sql: str) -> int:
     """Return the files that the scans of a query read."""
     # EXPLAIN is no SELECT, so the reader refuses it from analysts.
     ((_, plan),) = reader._connection.execute(f"EXPLAIN ANALYZE {sql}").fetchall()
-    return sum(int(read) for read in re.findall(r"Scanning Files: (\d+)/\d+", plan))
+    return sum(int(read) for read in re.findall(r"Total Files Read: (\d+)", plan))
 
 
 def _scans(node: Any) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from semid.cli.job import start_session
 from semid.config import SparkConfig

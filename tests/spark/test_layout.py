@@ -27,11 +27,16 @@ def unsorted(nights: Nights) -> Store:
 
 @pytest.fixture(scope="module")
 def sorted_store(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """The warehouse of two nights with its 305 IDs in files of about 2 KiB, which stand for 16 MiB."""
+    """The warehouse of two nights with each looked-up table in about 16 files."""
     store = copy(nights.store, tmp_path_factory.mktemp("sorted") / "warehouse")
     for name in layout.SORTED_BY:
-        assert layout.lay_out(store, name, file_bytes=2048)
+        assert layout.lay_out(store, name, sixteenth(store, name))
     return store
+
+
+def sixteenth(store: Store, name: str) -> int:
+    """The file size in bytes that makes about 16 files of a table."""
+    return sum(DeltaTable(store.path(name)).get_add_actions(flatten=True)["size_bytes"].to_pylist()) // 16
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def test_nothing_is_rewritten_without_a_reason(sorted_store: Store) -> None:
     """Neither what was sorted last, nor what is one file; and the session's settings stay as they were."""
     assert files(sorted_store, "codebook") == 1
     versions = {name: sorted_store.version(name) for name in ("semantic_id", "codebook")}
-    assert not any(layout.lay_out(sorted_store, name, file_bytes=2048) for name in versions)
+    assert not any(layout.lay_out(sorted_store, name, sixteenth(sorted_store, name)) for name in versions)
     assert {name: sorted_store.version(name) for name in versions} == versions
     assert sorted_store.spark.conf.get(layout._MAX_FILE, None) is None
 
@@ -99,7 +104,7 @@ def test_a_table_that_changed_is_sorted_again_and_a_small_one_is_packed(sorted_s
     """A new row is reason enough; below the wanted size the files become one."""
     store = copy(sorted_store, tmp_path / "warehouse")
     store.append(store.read("item_catalog").limit(1), "item_catalog")
-    assert layout.lay_out(store, "item_catalog", file_bytes=2048)
+    assert layout.lay_out(store, "item_catalog", sixteenth(store, "item_catalog"))
     assert files(store, "item_catalog") > 3
     assert layout.lay_out(store, "item_catalog")
     assert files(store, "item_catalog") == 1
