@@ -25,7 +25,7 @@ from semid.tables.views import PINNED, render_catalog
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the command's flags."""
-    parser = reader_parser(__doc__)
+    parser = reader_parser("catalog", __doc__)
     parser.add_argument("--engine", choices=("spark", "duckdb"), default="spark", help="default: spark")
     parser.add_argument("--schema", metavar="NAME", help="keep views and functions in this schema of Spark's metastore")
     return parser
