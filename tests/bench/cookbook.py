@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
 def answer(reader: Reader, sql: str) -> str:
     """Return what `semid sql` prints, without the number of rows."""
     found = reader.ask(sql)
-    return aligned(found.columns, found.rows)
+    rows = list(found.rows)
+    return aligned(found.columns, rows) if rows else "(no rows)"
 
 
 if __name__ == "__main__":
