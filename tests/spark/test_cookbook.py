@@ -21,7 +21,15 @@ TEXT = PAGE.read_text(encoding="utf-8")
 QUESTIONS = questions(TEXT)
 # The page asks for items of the demo's catalog; here stand items of the test's catalog with the same history:
 # edited on the second night, removed on it, never touched.
-ITEMS = {"1000002": "p0005", "1012112": "p0000", "1085920": "p0020", "1096036": "p0021", "1088841": "p0022"}
+ITEMS = {
+    "1000002": "p0005",
+    "1012112": "p0000",
+    "1085920": "p0020",
+    "1096036": "p0021",
+    "1088841": "p0022",
+    "1106198": "p0023",
+    "1009977": "p0024",
+}
 PREFIX = "181-%"
 
 
