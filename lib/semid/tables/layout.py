@@ -21,7 +21,7 @@ SORTED_BY: Mapping[str, tuple[str, ...]] = {
     "item_catalog": ("item_id",),
     "item_embedding": ("content_hash",),
     "semantic_id": ("item_id", "semantic_id"),
-    "semantic_id_change": ("item_id", "new_semantic_id"),
+    "semantic_id_change": ("item_id", "release_id"),
 }
 """The columns by which a table is looked up."""
 
