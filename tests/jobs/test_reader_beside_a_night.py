@@ -36,7 +36,7 @@ def test_a_reader_sees_the_release_before_or_the_one_after(nights: Nights, tmp_p
     held = open_reader(str(warehouse))
 
     def look() -> None:
-        while not done.wait(0.1):  # without a pause the reader takes one of two cores from the night
+        while not done.wait(0.1):  # a pause, so that the night has the cores for most of the time
             seen.append(state(warehouse))
 
     with ThreadPoolExecutor(1) as pool:
