@@ -178,7 +178,8 @@ def test_catalog_file_reaches_other_file_systems(store: Store, tmp_path: Path) -
 
 def test_before_the_first_release_nothing_is_current(store: Store) -> None:
     """Without a release the catalog still works, and shows no IDs."""
-    text = views.render_catalog(store.warehouse, None, {})
+    nothing = views.Shown(store.warehouse, dict.fromkeys(table_names()), 0, None)
+    text = views.render_catalog("spark", nothing)
     session = store.spark.newSession()
     for statement in text.split(";\n"):
         if statement.strip():
@@ -196,7 +197,7 @@ def test_optimized_and_vacuumed_tables_stay_readable(store: Store, tmp_path: Pat
     before = sorted(map(str, copy.read("semantic_id").collect()))
     store.spark.sql(f"OPTIMIZE delta.`{copy.path('semantic_id')}`")
     DeltaTable(copy.path("semantic_id")).vacuum(0, dry_run=False, enforce_retention_duration=False)
-    optimized = views._resolve(copy)[1]["semantic_id"]
+    optimized = views.resolve(copy).versions["semantic_id"]
     assert optimized > recorded
     assert sorted(map(str, copy.read("semantic_id", optimized).collect())) == before
     assert open_reader(copy.warehouse).mappings("SELECT count(*) AS n FROM semantic_id") == [{"n": len(before)}]

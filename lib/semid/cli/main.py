@@ -12,6 +12,7 @@ Command = Callable[[Sequence[str]], int]
 # Commands that are no jobs: module and what they do. They must not load Spark, so they are imported when called.
 READERS = {
     "sql": "answer a query on the tables, without Spark",
+    "catalog": "print the script of views and functions for spark-sql, a Thrift server or the DuckDB shell",
     "tree": "show what the codes mean: the labelled tree, with items, purity and an example",
     "explain": "show how one item came to its ID, and what is near it",
     "report": "write the newest release and the history as HTML pages",

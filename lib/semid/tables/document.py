@@ -36,7 +36,7 @@ and DuckDB. Timestamps are UTC. A key is held by the jobs and checked before eve
 Query them without Spark: `semid sql "SELECT * FROM semantic_id_current LIMIT 5"`, or with it:
 `spark-sql --properties-file conf/spark/local.conf -i <warehouse>/catalog.sql -e "SELECT ..."`. Both know the
 views and functions at the end of this page, and both show one whole release: the newest published one when
-they start, also while the next one is being written.
+they start, also while the next one is being written. [sql](sql.md) has questions with their queries.
 """
 
 

@@ -12,7 +12,8 @@ from semid.errors import ConfigError, StoredDataError
 from semid.quantize.base import Codebook, Floats
 from semid.quantize.codebook import from_bytes, sha256
 from semid.tables.label_facts import has_labels
-from semid.tables.query import Reader, literal
+from semid.tables.query import Reader
+from semid.tables.views import literal
 
 FEW = 5
 """Other contents that a shared prefix must have before its items are called neighbours."""

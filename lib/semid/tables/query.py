@@ -6,15 +6,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from semid.errors import ConfigError, EnvironmentFault
 from semid.tables.snapshot import damaged, newest_version, tables_in, versions_of, warehouse_folder
-from semid.tables.views import statements
+from semid.tables.views import Shown, literal, statements
+
+if TYPE_CHECKING:  # a third of a second that only notebooks spend
+    import pandas
 
 # Table functions that read nothing but their arguments. All others could reach files, memory or the network:
 # delta_scan opens any log on the host and any URL, also with external access disabled.
@@ -57,14 +61,22 @@ class Reader:
 
     Attributes:
         folder: The warehouse.
-        release_id: The newest published release when the reader was made; 0 when there was none.
-        tables: The tables that are there.
+        shown: What it sees: the newest published release when it was made, and a version of every table.
     """
 
     folder: Path
-    release_id: int
-    tables: tuple[str, ...]
+    shown: Shown
     _connection: duckdb.DuckDBPyConnection
+
+    @property
+    def release_id(self) -> int:
+        """The release that is seen; 0 when there was none."""
+        return self.shown.release_id
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are there."""
+        return tuple(self.shown.versions)
 
     def ask(self, sql: str) -> Answer:
         """Return the answer to one SELECT; it ends the rows of the answer before.
@@ -83,6 +95,12 @@ class Reader:
         """Return the answer's rows as mappings; for small answers."""
         answer = self.ask(sql)
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+    def frame(self, sql: str) -> pandas.DataFrame:
+        """Return the answer as a pandas DataFrame, for notebooks; raises what `ask` raises."""
+        with _translated(self.folder):
+            _refuse_all_but_reading(self._connection, sql)
+            return self._connection.execute(sql).df()
 
     def _rows(self, result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         while True:
@@ -108,23 +126,12 @@ def open_reader(warehouse: str) -> Reader:
     connection = _connection()
     with _translated(folder, opening=True):
         # The release comes first: whatever it refers to was written before it.
-        release_id, recorded = _newest_release(connection, folder / "release")
-        tables = tables_in(folder)
-        versions = versions_of(tables, recorded)
-        scans = {table.name: _scan(table, versions[table.name]) for table in tables}
-        for statement in statements("duckdb", scans, release_id):
+        release_id, run_date, recorded = _newest_release(connection, folder / "release")
+        shown = Shown(str(folder), versions_of(tables_in(folder), recorded), release_id, run_date)
+        for statement in statements("duckdb", shown):
             connection.execute(statement)
         _lock(connection, folder)
-    return Reader(folder, release_id, tuple(versions), connection)
-
-
-def literal(text: str) -> str:
-    """Return `text` as a SQL string.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
+    return Reader(folder, shown, connection)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -156,16 +163,13 @@ def _lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     connection.execute("SET lock_configuration = true")
 
 
-def _newest_release(connection: duckdb.DuckDBPyConnection, table: Path) -> tuple[int, dict[str, int]]:
+def _newest_release(connection: duckdb.DuckDBPyConnection, table: Path) -> tuple[int, date | None, dict[str, int]]:
     row = connection.execute(
-        f"SELECT release_id, table_versions FROM {_scan(table, newest_version(table))}"
+        f"SELECT release_id, run_date, table_versions"
+        f" FROM delta_scan({literal(str(table))}, version = {newest_version(table):d})"
         " WHERE status = 'published' ORDER BY release_id DESC LIMIT 1"
     ).fetchone()
-    return (int(row[0]), dict(row[1] or {})) if row else (0, {})
-
-
-def _scan(table: Path, version: int) -> str:
-    return f"delta_scan({literal(str(table))}, version = {version:d})"
+    return (int(row[0]), row[1], dict(row[2] or {})) if row else (0, None, {})
 
 
 def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

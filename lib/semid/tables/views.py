@@ -8,20 +8,24 @@ being made: they reach `semantic_id` before its `release` row is written.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
+from semid.errors import ConfigError
 from semid.tables.lock import local_path
 
 if TYPE_CHECKING:  # this module also serves the commands that load no Spark
-    from semid.tables.releases import Release
     from semid.tables.store import Store
 
+Engine = Literal["duckdb", "spark"]
 CATALOG_FILE = "catalog.sql"
 PINNED = ("semantic_id", "semantic_id_change")
 # Commits that rewrite files or metadata but no rows.
-_SAME_ROWS = (
+SAME_ROWS = (
     "OPTIMIZE",
     "VACUUM START",
     "VACUUM END",
@@ -29,45 +33,62 @@ _SAME_ROWS = (
     "UNSET TBLPROPERTIES",
     "ADD CONSTRAINT",
 )
+_TEMPORARY = "CREATE OR REPLACE TEMPORARY"
 
 
-def statements(engine: Literal["duckdb", "spark"], scans: Mapping[str, str], release_id: int) -> list[str]:
-    """Return the statements that make every view and function, in order.
+@dataclass(frozen=True)
+class Shown:
+    """One release of one warehouse, as views and functions show it.
 
-    Args:
-        engine: Whose function syntax.
-        scans: What to read for each table, as it stands behind FROM.
-        release_id: The release that was resolved; later ones are not seen. 0 when there is none.
+    Attributes:
+        warehouse: Folder or URI.
+        versions: Every table, and the Delta version to read of it; None reads the newest one at each query.
+        release_id: The newest published release; later ones are not seen. 0 before the first.
+        run_date: Its date; None before the first.
     """
-    views = {name: f"SELECT * FROM {scan}" for name, scan in sorted(scans.items())}
-    views["published_release"] = f"SELECT * FROM release WHERE status = 'published' AND release_id <= {release_id:d}"
-    made = [f"CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{query}" for name, query in views.items()]
+
+    warehouse: str
+    versions: Mapping[str, int | None]
+    release_id: int
+    run_date: date | None
+
+
+def statements(engine: Engine, shown: Shown) -> list[str]:
+    """Return the statements that make every view and function, in order, for one session of `engine`."""
+    views = {name: f"SELECT * FROM {_scan(engine, shown, name)}" for name in sorted(shown.versions)}
+    published = f"SELECT * FROM release WHERE status = 'published' AND release_id <= {shown.release_id:d}"
+    views["published_release"] = published
+    made = [f"{_TEMPORARY} VIEW {name} AS\n{query}" for name, query in views.items()]
     # A warehouse that no job has touched since labels came lacks their tables.
-    labels = _template("labels.sql") if {"code_label", "code_map"} <= scans.keys() else []
+    labels = _template("labels.sql") if {"code_label", "code_map"} <= shown.versions.keys() else []
     return made + _template("views.sql") + labels + _template(f"{engine}.sql")
 
 
-def render_catalog(warehouse: str, release: Release | None, versions: Mapping[str, int]) -> str:
-    """Return the text of `catalog.sql`, which shows one release to `spark-sql -i`.
+def render_catalog(engine: Engine, shown: Shown, schema: str | None = None) -> str:
+    """Return a script that shows one release to `spark-sql -i`, beeline or the DuckDB shell.
 
     Args:
-        warehouse: Folder or URI.
-        release: The newest published release; None before the first.
-        versions: Delta version to read of each table that is pinned.
+        engine: Who runs it.
+        shown: The release.
+        schema: Schema of the metastore that keeps the views and functions; None makes them for one session.
+
+    Raises:
+        ConfigError: The schema's name is no plain name.
     """
-    title = "nothing is published yet" if release is None else f"release {release.release_id} of {release.run_date}"
-    header = [
-        f"-- Views and functions of this warehouse: {title}. Written anew by every publish.",
-        '-- Usage: spark-sql --properties-file <conf/spark/local.conf> -i catalog.sql -e "SELECT ..."',
-    ]
-    made = _spark_statements(warehouse, release, versions)
-    return "\n".join(header) + "\n\n" + "\n\n".join(f"{statement};" for statement in made) + "\n"
+    made = statements(engine, shown)
+    if schema is not None:
+        if not re.fullmatch(r"[A-Za-z_]\w*", schema, re.ASCII):
+            raise ConfigError(f"{schema!r} is no name of a schema", next_step="letters, digits and _")
+        made = [statement.replace(_TEMPORARY, "CREATE OR REPLACE", 1) for statement in made]
+        made = [f"CREATE SCHEMA IF NOT EXISTS {schema}", f"USE {schema}", *made]
+    if engine == "duckdb":
+        made = ["INSTALL delta", "LOAD delta", *made]
+    return "\n".join(_header(engine, shown)) + "\n\n" + "\n\n".join(f"{statement};" for statement in made) + "\n"
 
 
 def save_catalog(store: Store) -> None:
     """Write `<warehouse>/catalog.sql` for the newest release; readers see the old or the new file, whole."""
-    release, versions = _resolve(store)
-    text = render_catalog(store.warehouse, release, versions)
+    text = render_catalog("spark", resolve(store))
     folder = local_path(store.warehouse)
     if folder is None:
         _write_by_hadoop(store.spark, f"{store.warehouse.rstrip('/')}/{CATALOG_FILE}", text)
@@ -79,25 +100,49 @@ def save_catalog(store: Store) -> None:
 
 def register(store: Store) -> None:
     """Make the views and functions of the newest release in the store's session, as `catalog.sql` does."""
-    release, versions = _resolve(store)
-    for statement in _spark_statements(store.warehouse, release, versions):
+    for statement in statements("spark", resolve(store)):
         store.spark.sql(statement)
 
 
-def _spark_statements(warehouse: str, release: Release | None, versions: Mapping[str, int]) -> list[str]:
+def resolve(store: Store) -> Shown:
+    """Return what readers of the newest release are shown, by Spark."""
     from semid.tables.contract import table_names
-
-    paths = {name: f"delta.`{warehouse.rstrip('/')}/{name}`" for name in table_names()}
-    scans = {n: f"{path} VERSION AS OF {versions[n]:d}" if n in versions else path for n, path in paths.items()}
-    return statements("spark", scans, release.release_id if release else 0)
-
-
-def _resolve(store: Store) -> tuple[Release | None, dict[str, int]]:
     from semid.tables.releases import load
 
     release = load(store).current
     recorded = release.table_versions or {} if release else {}
-    return release, {name: _same_rows(store, name, recorded[name]) for name in PINNED if name in recorded}
+    pinned = {name: _same_rows(store, name, recorded[name]) for name in PINNED if name in recorded}
+    versions = {name: pinned.get(name) for name in table_names()}
+    return Shown(store.warehouse, versions, release.release_id if release else 0, release.run_date if release else None)
+
+
+def literal(text: str) -> str:
+    """Return `text` as a SQL string.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _header(engine: Engine, shown: Shown) -> list[str]:
+    title = f"release {shown.release_id} of {shown.run_date}" if shown.release_id else "nothing is published yet"
+    flags = {
+        "spark": 'spark-sql --properties-file <conf/spark/local.conf> -i catalog.sql -e "SELECT ..."',
+        "duckdb": 'duckdb -init catalog.sql -c "SELECT ..."',
+    }
+    return [
+        f"-- Views and functions of this warehouse: {title}. Every publish writes <warehouse>/{CATALOG_FILE} anew.",
+        "-- The paths are those of the warehouse when this was written; after a move: semid catalog --warehouse DIR",
+        f"-- Usage: {flags[engine]}",
+    ]
+
+
+def _scan(engine: Engine, shown: Shown, name: str) -> str:
+    path, version = f"{shown.warehouse.rstrip('/')}/{name}", shown.versions[name]
+    if engine == "spark":
+        return f"delta.`{path}`" if version is None else f"delta.`{path}` VERSION AS OF {version:d}"
+    return f"delta_scan({literal(path)}" + (")" if version is None else f", version = {version:d})")
 
 
 def _same_rows(store: Store, name: str, version: int) -> int:
@@ -106,7 +151,7 @@ def _same_rows(store: Store, name: str, version: int) -> int:
     if newest == version:
         return version
     later = store.delta(name).history().where(f"version > {version:d}").select("version", "operation").collect()
-    changing = [int(commit.version) for commit in later if commit.operation not in _SAME_ROWS]
+    changing = [int(commit.version) for commit in later if commit.operation not in SAME_ROWS]
     return min(changing, default=newest + 1) - 1
 
 
