@@ -30,7 +30,7 @@ from submit import DEFAULTS, RETRAIN_PROPOSED, SEMANTIC_ID, WAREHOUSE, SemidJob,
 
 CHURN = """
 SELECT level, value FROM drift_report
-WHERE cohort = 'promotion' AND metric = 'churn'
+WHERE cohort = 'promotion@v{version:d}' AND metric = 'churn'
   AND run_id = (SELECT run_id FROM codebook WHERE codebook_version = {version:d})
 ORDER BY level"""
 
