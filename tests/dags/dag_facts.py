@@ -11,8 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import structlog
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.execution_time.callback_supervisor import execute_callback
 from airflow.sdk.execution_time.context import VariableAccessor
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -91,6 +93,14 @@ def run_dates(bag: BundleDagBag) -> dict[str, str]:
     return {name: task.render_template(RUN_DATE, found) for name, found in cases.items()}
 
 
+def late(bag: BundleDagBag) -> list[Any]:
+    """Return what calling the deadline's callback gave, called as a worker does: (done, error)."""
+    callback = bag.dags["semid_nightly"].deadline[0].callback
+    found = {"dag_run": {"dag_id": "semid_nightly", "dag_run_id": "scheduled__2026-01-05"}}
+    log = structlog.get_logger()
+    return list(execute_callback(callback.path, callback.kwargs | {"context": found}, "nightly.py", DAGS, log))
+
+
 def decisions() -> dict[str, Any]:
     """Return what the functions of nightly and retrain make of some states; none of these reads a warehouse."""
     modules = sys.modules
@@ -131,6 +141,7 @@ def main() -> None:
         "deadlines": {name: bool(dag.deadline) for name, dag in bag.dags.items()},
         "serialized": {name: bool(DagSerialization.to_dict(dag)) for name, dag in bag.dags.items()},
         "run_dates": run_dates(bag),
+        "late": late(bag),
         "decisions": decisions(),
         "commands": commands(bag),
         "exits": {code: after_exit(bag, code) for code in range(8)},

@@ -55,6 +55,7 @@ def test_every_dag_has_a_runbook_and_a_deadline(facts: dict[str, Any]) -> None:
     """The page that Airflow shows starts with the DAG's name; a run that is late is told of."""
     assert {name: text.split()[1].rstrip(":") for name, text in facts["docs"].items()} == {n: n for n in WRITING}
     assert all(facts["deadlines"].values())
+    assert facts["late"] == [True, None]
 
 
 def test_the_spark_submit_commands_are_the_golden_ones(facts: dict[str, Any]) -> None:
