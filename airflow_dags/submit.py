@@ -84,6 +84,8 @@ class SemidJob(SparkSubmitOperator):
         every = ["--config", CONFIG, "--warehouse", WAREHOUSE]
         every += ["--run-date", run_date] if run_date else []
         spark, python = spark_home(), str(HOME / ".venv" / "bin" / "python")
+        # Spark's own INFO lines would push semid's message out of what Airflow keeps of a failed task's output.
+        log4j = f"-Dlog4j2.configurationFile={HOME}/conf/spark/log4j2.properties"
         settings = {
             "application": str(HOME / "jobs" / f"{job}.py"),
             "application_args": [*every, *flags],
@@ -92,7 +94,12 @@ class SemidJob(SparkSubmitOperator):
             "pool": POOL,
             "properties_file": PROPERTIES,
             "spark_binary": str(spark / "bin" / "spark-submit"),
-            "env_vars": {"SPARK_HOME": str(spark), "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python},
+            "env_vars": {
+                "SPARK_HOME": str(spark),
+                "SPARK_SUBMIT_OPTS": f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {log4j}".strip(),
+                "PYSPARK_PYTHON": python,
+                "PYSPARK_DRIVER_PYTHON": python,
+            },
         }
         super().__init__(**{**settings, **kwargs})
 

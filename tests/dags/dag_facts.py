@@ -61,6 +61,7 @@ def structure(dag: Any) -> dict[str, Any]:
             "pool": task.pool,
             "retries": task.retries,
             "timeout": bool(task.execution_timeout),
+            "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
             "emits": [asset.name for asset in task.outlets],
         }
         for task in dag.tasks
@@ -99,6 +100,10 @@ def late(bag: BundleDagBag) -> list[Any]:
     found = {"dag_run": {"dag_id": "semid_nightly", "dag_run_id": "scheduled__2026-01-05"}}
     log = structlog.get_logger()
     return list(execute_callback(callback.path, callback.kwargs | {"context": found}, "nightly.py", DAGS, log))
+
+
+def no_answer(approve: Any) -> list[Any]:
+    return [approve.defaults, approve.response_timeout.days]
 
 
 def decisions() -> dict[str, Any]:
@@ -142,6 +147,7 @@ def main() -> None:
         "serialized": {name: bool(DagSerialization.to_dict(dag)) for name, dag in bag.dags.items()},
         "run_dates": run_dates(bag),
         "late": late(bag),
+        "no_answer": no_answer(bag.dags["semid_retrain"].get_task("approve")),
         "decisions": decisions(),
         "commands": commands(bag),
         "exits": {code: after_exit(bag, code) for code in range(8)},

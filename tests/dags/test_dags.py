@@ -33,6 +33,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     environment = local_airflow.variables(folder, "/feeds/{date}.parquet") | {
         "AIRFLOW_VAR_SEMID_WAREHOUSE": "/data/warehouse",
         "AIRFLOW_VAR_SEMID_CONFIG": "/etc/semid.yaml",
+        "SPARK_SUBMIT_OPTS": "",
         "SEMID_HOME": "/opt/semid",
         "SEMID_SPARK_HOME": "/opt/semid/.venv/lib/python3.11/site-packages/pyspark",
         "FACTS": str(folder / "facts.json"),
@@ -77,7 +78,10 @@ def test_the_night_is_a_chain_of_its_steps(facts: dict[str, Any]) -> None:
 
 
 def test_nothing_is_promoted_before_the_decision(facts: dict[str, Any]) -> None:
-    """The shadow is compared, then decided on; promote waits for the decision and for the answer."""
+    """The shadow is compared, then decided on; promote waits for decision and answer, and no answer is a no.
+
+    Its trigger rule lets it run when nobody had to be asked, and not when the task that was to ask has failed.
+    """
     retrain = facts["structure"]["semid_retrain"]
     after = {name: task["after"] for name, task in retrain.items()}
     assert after == {
@@ -87,6 +91,8 @@ def test_nothing_is_promoted_before_the_decision(facts: dict[str, Any]) -> None:
         "approve": ["decide"],
         "promote": ["approve", "decide"],
     }
+    assert retrain["promote"]["rule"] == "none_failed_min_one_success"
+    assert facts["no_answer"] == [["Reject"], 3]
 
 
 def test_writers_share_a_pool_have_a_timeout_and_are_retried(facts: dict[str, Any]) -> None:
