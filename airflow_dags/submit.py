@@ -85,7 +85,7 @@ class SemidJob(SparkSubmitOperator):
         every += ["--run-date", run_date] if run_date else []
         spark, python = spark_home(), str(HOME / ".venv" / "bin" / "python")
         # Spark's own INFO lines would push semid's message out of what Airflow keeps of a failed task's output.
-        log4j = f"-Dlog4j2.configurationFile={HOME}/conf/spark/log4j2.properties"
+        log4j = f"-Dlog4j2.configurationFile=file://{HOME}/conf/spark/log4j2.properties"
         settings = {
             "application": str(HOME / "jobs" / f"{job}.py"),
             "application_args": [*every, *flags],
