@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -71,10 +72,11 @@ def main() -> int:
     """Make the local Airflow anew, check that the DAGs import, run one night, and return its exit code."""
     home = ROOT / "airflow"
     shutil.rmtree(home, ignore_errors=True)
-    environment = variables(home, str(home / "feed" / "{date}.parquet"))
+    feed = home / "feed.parquet"
+    environment = variables(home, str(feed))
     prepare(home, environment, SETTINGS)
-    (first, _) = write_feeds(home / "feed")
-    pq.write_table(pq.read_table(first).slice(0, ITEMS), home / "feed" / f"{NIGHT}.parquet")
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(pq.read_table(write_feeds(Path(folder))[0]).slice(0, ITEMS), feed)
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     exports.append(f"export PATH={AIRFLOW.parent}:$PATH")
     (home / "env.sh").write_text("\n".join([*exports, ""]))
