@@ -5,8 +5,8 @@
 `replay` does it in one Spark session, one night after the other: `semid backfill --start --end`. Killed or failed, it
 goes on at the first unfinished date. With `dry_run` only the plan is made.
 
-The Variable `semid_feed` must have `{date}` in its path. Dates before the current release are refused (exit 2): IDs of
-a past date are asked for with `semantic_id_as_of(date)`, not made again.
+The Variable `semid_feed` must have `{date}` in its path. Dates before the current release are refused (exit 2), because
+a night changes what is current: `semid backfill --rebuild` makes the IDs of such a date again.
 
 Airflow's own backfill of `semid_nightly` does the same with one DAG run per date: docs/airflow.md says when it is
 better, and its two traps.
