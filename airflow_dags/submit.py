@@ -142,11 +142,14 @@ def _asked(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def within(limit: timedelta) -> DeadlineAlert:
-    """Return the alert for runs that are not done `limit` after they were queued.
+def within(limit: timedelta) -> DeadlineAlert | None:
+    """Return the alert for runs that are not done `limit` after they were queued; None when SEMID_DEADLINES is off.
 
     Queued rather than logical date: a backfilled night is not late because its date is past.
     """
+    # `airflow dags test` of Airflow 3.3.2 ends a successful run of a DAG that has a deadline with a StatementError.
+    if os.environ.get("SEMID_DEADLINES") == "off":
+        return None
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=limit,

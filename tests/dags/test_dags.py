@@ -177,7 +177,9 @@ def airflow_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     environment = local_airflow.variables(home, feed)
     settings = "codebook: {kind: rkmeans, sizes: [4, 4]}\n"
     local_airflow.prepare(home, environment, settings)
-    done = run([str(local_airflow.AIRFLOW), "dags", "test", "semid_nightly", NIGHT1], environment)
+    done = run(
+        [str(local_airflow.AIRFLOW), "dags", "test", "semid_nightly", NIGHT1], environment | local_airflow.TESTED
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     return home / "warehouse", done.stdout + done.stderr
 
