@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+AIRFLOW_READY := .venv-airflow/.ready
 
-.PHONY: help setup demo test faults bench lock clean
+.PHONY: help setup demo test faults bench airflow lock clean
 .DELETE_ON_ERROR:
 
 help:            ## this list
@@ -24,7 +25,16 @@ $(READY): requirements.lock setup.cfg
 demo: $(READY)   ## two nights on the embedded catalog, then what to look at
 	@$(BIN)/semid demo
 
-test: $(READY)   ## lint, types, import contracts and all tests
+airflow: $(READY) $(AIRFLOW_READY)  ## an Airflow of its own in .venv-airflow, and one night run by it
+	@$(BIN)/python -m semid.cli.local_airflow
+
+$(AIRFLOW_READY): requirements-airflow.lock
+	@echo "airflow: Python packages (about 0.6 GB)"
+	@$(PYTHON) -m venv .venv-airflow
+	@.venv-airflow/bin/pip install --quiet --no-deps --require-hashes -r requirements-airflow.lock
+	@touch $@
+
+test: $(READY) $(AIRFLOW_READY)  ## lint, types, import contracts and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -39,6 +49,7 @@ bench: $(READY)  ## the measured catalogs through the nightly run; tables for do
 
 lock:            ## pin every package again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package semid requirements.in -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-airflow.in -o requirements-airflow.lock
 
 clean:           ## remove the environment and what the demo wrote
-	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-airflow demo airflow .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

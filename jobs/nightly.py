@@ -2,7 +2,8 @@
 
 Reads: the feed, the pairs (when it trains) and every table.  Writes: every table.
 Exit codes: 0 done or nothing to do, 2 configuration, 3 feed or pairs refused, 4 gate blocked (nothing published),
-5 another run holds the warehouse, 6 stored data fails its check, 7 environment.
+5 another run holds the warehouse, or a step before that of --step is not done, 6 stored data fails its check,
+7 environment.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from semid.cli.job import Context, Job, StepResult, job_parser, run_job, run_steps
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.cli.steps import add_step_flag, run_chain
 from semid.jobs import assign_ids, check_drift, embed_items, ingest_catalog, publish_ids, train_codebook
 from semid.measure.fit import recipe_of
 from semid.tables import releases, serving
@@ -22,11 +24,11 @@ STEPS = (ingest_catalog, embed_items, train_codebook, assign_ids, check_drift, p
 
 def arg_parser() -> argparse.ArgumentParser:
     """Return the job's flags."""
-    return job_parser(__doc__, feed=True)
+    return add_step_flag(job_parser(__doc__, feed=True), [step.JOB for step in STEPS])
 
 
 def main(ctx: Context) -> StepResult:
-    """Run the steps in data order under one run id; every step writes only what is not there yet."""
+    """Run the steps, or the one asked for, under one run id; every step writes only what is not there yet."""
     # Known before the first step: none of this may cost a night of embedding and then be refused.
     model, settings = fingerprint_of(ctx.config), ctx.config.codebook
     found = serving.serving_of(ctx.store, ctx.run_id, model, settings)
@@ -34,10 +36,7 @@ def main(ctx: Context) -> StepResult:
     if not found.versions:
         recipe_of(settings)
     refuse_older_date(ctx.run_date, releases.load(ctx.store).current)
-    results = run_steps(ctx, [step.JOB for step in STEPS])
-    return StepResult(
-        results["ingest_catalog"].rows_in, results["publish_ids"].rows_out, results["publish_ids"].metrics
-    )
+    return run_chain(ctx, [step.JOB for step in STEPS])
 
 
 JOB = Job("nightly", arg_parser, main, reads=())

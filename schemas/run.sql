@@ -2,7 +2,7 @@ CREATE TABLE IF NOT EXISTS run (
   run_id STRING NOT NULL COMMENT 'Execution; a step of a nightly run is <run id>/<job>',
   job STRING NOT NULL COMMENT 'Job name',
   run_date DATE NOT NULL COMMENT 'Logical date',
-  status STRING NOT NULL COMMENT 'running, done, blocked or failed; running without a live lock means killed',
+  status STRING NOT NULL COMMENT 'running, partial (steps of it are done, others to come), done, blocked or failed; running without a live lock means killed',
   started_at TIMESTAMP NOT NULL COMMENT 'Start of the last attempt, UTC',
   ended_at TIMESTAMP COMMENT 'End, UTC',
   seconds DOUBLE COMMENT 'Wall time',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "lib").rglob("*.py"))
 JOBS = sorted(path for path in (ROOT / "jobs").glob("*.py") if path.name != "__init__.py")
-SOURCES = [*LIBRARY, *JOBS]
+DAGS = sorted((ROOT / "airflow_dags").glob("*.py"))
+SOURCES = [*LIBRARY, *JOBS, *DAGS]
 
 
 def name(path: Path) -> str:
@@ -47,6 +49,13 @@ def test_files_and_functions_are_short(path: Path) -> None:
 def test_no_library_module_imports_a_job(path: Path) -> None:
     """Jobs stand on the library, never the other way round."""
     assert [module for module in imported(path) if module.startswith("semid.jobs")] == []
+
+
+@pytest.mark.parametrize("path", DAGS, ids=name)
+def test_a_dag_imports_airflow_and_the_standard_library_only(path: Path) -> None:
+    """Beside their own `submit`: Airflow's environment has neither semid nor its packages."""
+    roots = {module.split(".")[0] for module in imported(path)}
+    assert roots <= {"airflow", "submit"} | sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

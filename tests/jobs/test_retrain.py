@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from semid.cli.job import run_job
 from semid.jobs import promote, retrain
 from semid.tables import releases
 from semid.tables.intervals import only_open
+from semid.tables.query import open_reader
 from semid.tables.store import Store
 from tests import catalog
 from tests.nights import SETTINGS, Nights, semid_nightly
@@ -102,6 +104,16 @@ def test_most_ids_survive_the_promotion_and_the_gate_reports_how_many(story: Sto
     assert [row.value for row in sorted(report, key=lambda row: row.level)] == pytest.approx(by_hand)
     assert {row.cohort for row in report} == {"promotion@v2"}
     assert by_hand[2] < 0.5  # a cold refit moves nearly every ID of so small a catalog
+
+
+def test_the_retrain_dag_asks_for_the_same_churn(story: Story) -> None:
+    """Its query, answered without Spark, gives the values of drift_report from the first code to the full one."""
+    tree = ast.parse((Path(__file__).parents[2] / "airflow_dags" / "retrain.py").read_text())
+    (query,) = (n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "CHURN")
+    asked = open_reader(story.store.warehouse).mappings(ast.literal_eval(query).format(version=2))
+    rows = story.store.read("drift_report").where("metric = 'churn' AND cohort = 'promotion@v2'").collect()
+    assert [(row["level"], row["value"]) for row in asked] == sorted((row.level, row.value) for row in rows)
+    assert [row["level"] for row in asked] == [1, 2, 3]
 
 
 def test_promotion_tells_consumers_where_every_item_moved(story: Story) -> None:

@@ -51,11 +51,15 @@ class Context:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did: rows read and written, and counts worth keeping (JSON-able)."""
+    """What a step did: rows read and written, and counts worth keeping (JSON-able).
+
+    `whole` is False when further steps of its run are to come.
+    """
 
     rows_in: int
     rows_out: int
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,7 @@ def _run_date(text: str | None) -> date:
 
 def _outcome(result: StepResult) -> dict[str, Any]:
     return {
-        "status": "done",
+        "status": "done" if result.whole else "partial",
         "rows_in": result.rows_in,
         "rows_out": result.rows_out,
         "metrics": to_json(result.metrics),
