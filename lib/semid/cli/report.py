@@ -9,7 +9,6 @@ Exit codes: 0 done, 2 no such release or no warehouse, 6 damaged tables, 7 the f
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from semid.report.code_facts import LabelledCodes
 from semid.report.facts import ReleaseFacts
 from semid.report.pages import INDEX, file_name, index_page, release_page
 from semid.tables.label_facts import Ids, labelled_codes
+from semid.tables.places import replace_file
 from semid.tables.query import Reader
 from semid.tables.release_facts import nights, release_facts, unfinished
 
@@ -47,7 +47,7 @@ def _write(reader: Reader, flags: argparse.Namespace) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
-            _replace(folder / name, page)
+            replace_file(folder / name, page)
     except OSError as error:
         raise EnvironmentFault(
             f"the pages cannot be written: {error.strerror}",
@@ -88,10 +88,3 @@ def _codes(reader: Reader, facts: ReleaseFacts) -> LabelledCodes | None:
 def _written(folder: Path) -> set[int]:
     numbers = [path.stem.removeprefix("release-") for path in folder.glob("release-*.html")]
     return {int(number) for number in numbers if number.isdigit()}
-
-
-def _replace(file: Path, text: str) -> None:
-    # Whoever has the page open, or copies the folder, sees the old or the new one, whole.
-    unfinished_file = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished_file.write_text(text, encoding="utf-8")
-    unfinished_file.replace(file)
