@@ -30,7 +30,7 @@ def execution_text(execution: Mapping[str, Any]) -> str:
     What the execution did not get to is left out; a number that is not finite too, as a missing metric can be
     alerted on and a NaN compares to nothing.
     """
-    of = {"warehouse": str(execution["warehouse"]), "job": str(execution["job"])}
+    of = _of(execution)
     samples = [(f"semid_run_{name}", of, execution[name]) for name in ("exit_code", "seconds", "rows_in", "rows_out")]
     samples.append(("semid_run_ended_timestamp_seconds", of, execution["ended_at"].timestamp()))
     samples += [("semid_run_count", {**of, "name": name}, n) for name, n in (execution["metrics"] or {}).items()]
@@ -42,8 +42,13 @@ def execution_text(execution: Mapping[str, Any]) -> str:
 
 def success_text(execution: Mapping[str, Any]) -> str:
     """Return when the job succeeded: a file of its own, that a later failure does not replace."""
-    of = {"warehouse": str(execution["warehouse"]), "job": str(execution["job"])}
+    of = _of(execution)
     return _text([("semid_run_last_success_timestamp_seconds", of, execution["ended_at"].timestamp())])
+
+
+def _of(execution: Mapping[str, Any]) -> dict[str, str]:
+    # Not `job`: that is the scrape's own label, and Prometheus would rename ours.
+    return {"warehouse": str(execution["warehouse"]), "semid_job": str(execution["job"])}
 
 
 def _text(samples: Iterable[tuple[str, Mapping[str, str], Any]]) -> str:

@@ -66,7 +66,7 @@ def test_a_blocked_night_keeps_the_time_of_the_last_success(tmp_path: Path) -> N
     write_metrics(night)
     assert success.read_bytes() == before
     (text,) = [file.read_text() for file in (tmp_path / "_metrics").glob("*.prom") if file != success]
-    assert 'job="nightly"} 4\n' in text
+    assert 'semid_job="nightly"} 4\n' in text
     assert "semid_run_count" not in text
     line = ledger(tmp_path)[-1]
     assert (line["status"], line["exit_code"], line["message"]) == ("blocked", 4, "semid.errors.GateBlocked: psi")

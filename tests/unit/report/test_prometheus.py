@@ -21,7 +21,7 @@ ENTRY: dict[str, Any] = {
         {"job": "check_drift", "seconds": None, "rows_out": None},
     ],
 }
-OF = 'warehouse="/data/\\"a\\"\\\\b\\nc",job="nightly"'
+OF = 'warehouse="/data/\\"a\\"\\\\b\\nc",semid_job="nightly"'
 
 
 def test_an_execution_as_metrics() -> None:
