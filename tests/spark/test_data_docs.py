@@ -45,13 +45,14 @@ def pages(folder: Path, suite: str) -> list[str]:
 
 
 def test_a_run_has_a_page_per_suite_and_an_index(record: Record, tmp_path: Path, warnings: list[str]) -> None:
-    """What failed and what it means is on them; nothing of the feed runs in a browser."""
+    """What failed is on the run's page, what it means on the suite's; nothing of the feed runs in a browser."""
     assert write_data_docs(tmp_path, record.results)
     assert warnings == []
     (rows,), (facts,) = pages(tmp_path, "staged_rows_v1"), pages(tmp_path, "counted_facts_v1")
-    assert "run_id, codebook_version, item_id are unique together" in rows
-    assert "Failed" in rows
-    assert "Failed" not in facts
+    assert "must be unique together" in rows
+    assert ROWS[0].says in (tmp_path / "html" / "expectations" / "staged_rows_v1.html").read_text()
+    assert "</i> Failed" in rows
+    assert "</i> Succeeded" in facts
     everything = [path.read_text(errors="replace") for path in tmp_path.rglob("*.html")]
     assert not any(HOSTILE in text for text in everything)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in rows

@@ -142,9 +142,11 @@ def _suite(name: str, contracts: Sequence[Contract]) -> Any:
     import great_expectations as gx
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    suite = gx.ExpectationSuite(name)
+    # The library's pages show notes of a suite, none of an expectation.
+    notes = [f"{contract.name}: {contract.says}" for contract in contracts]
+    suite = gx.ExpectationSuite(name, notes=notes)
     for contract in contracts:
-        meta = {"contract": _label(contract), "notes": {"format": "string", "content": [contract.says]}}
+        meta = {"contract": _label(contract)}
         suite.add_expectation_configuration(ExpectationConfiguration(contract.type, dict(contract.kwargs), meta))
     return suite
 
