@@ -40,7 +40,7 @@ def test_each_night_leaves_its_metrics(nights: Nights) -> None:
         assert {(step["job"], step["rows_out"]) for step in line["steps"]} == {(s.job, s.rows_out) for s in steps}
         assert len(steps) == 6
     assert [line["metrics"]["added"] for line in lines] == [300, 7]
-    assert len(list(folder.glob("*.prom"))) == 2
+    assert len(list(folder.glob("semid-nightly-*.prom"))) == 2
 
 
 def test_only_new_contents_are_embedded_in_the_second_night(nights: Nights) -> None:
