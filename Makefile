@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 AIRFLOW_READY := .venv-airflow/.ready
 
-.PHONY: help setup demo test faults bench airflow lock clean
+.PHONY: help setup demo test faults bench airflow package lock clean
 .DELETE_ON_ERROR:
 
 help:            ## this list
@@ -46,6 +46,13 @@ faults: $(READY) ## kill -9 at every step boundary and inside publish; twenty mi
 
 bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md
 	$(BIN)/python tests/bench/nights.py
+
+package: $(READY) ## in dist/: the wheel to install, and the same as the zip for spark-submit --py-files
+	@rm -rf build dist   # setuptools would pack what an earlier build left behind
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@for wheel in dist/*.whl; do cp "$$wheel" "$${wheel%-py3-none-any.whl}.zip"; done
+	@ls dist/*
 
 lock:            ## pin every package again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package semid requirements.in -o requirements.lock

@@ -1,7 +1,7 @@
 """Check the staged IDs: table contracts and the first drift gates. A block stops the release.
 
 Reads: semantic_id_staged, semantic_id, semantic_id_change, item_catalog, codebook, release.
-Writes: drift_report.
+Writes: drift_report; Great Expectations' results and Data Docs into the folder of observe.data_docs.
 Exit codes: 0 passed or warned, 2 configuration, 4 gate blocked (nothing is published), 6 stored data.
 """
 
@@ -12,9 +12,12 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.audit import Audit
+from semid.frames.data_docs import write_data_docs
+from semid.frames.expectations import Record
 from semid.measure.gate import decide, load_thresholds, refusal
 from semid.tables import serving
 from semid.tables.drift import write_report
+from semid.tables.places import folder_beside
 from semid.tables.staged import count_staged, staged_run
 from semid.text.model import fingerprint_of
 
@@ -32,8 +35,11 @@ def main(ctx: Context) -> StepResult:
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
     found = serving.serving_of(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
     rows = count_staged(ctx.store, run_id, found.versions)
-    checks = Audit(ctx.store, run_id, found, thresholds, getattr(ctx.flags, "shadow", False)).checks()
+    record = Record(run_id)
+    checks = Audit(ctx.store, run_id, found, thresholds, getattr(ctx.flags, "shadow", False), record).checks()
     write_report(ctx.store, run_id, checks)
+    if folder := folder_beside(ctx.config.warehouse, ctx.config.observe.data_docs):
+        write_data_docs(folder, record.results)
     verdict = decide(checks)
     if verdict.status == "block":
         raise refusal(run_id, checks)

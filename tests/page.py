@@ -77,7 +77,8 @@ class Page(HTMLParser):
             )
             assert not [key for key in attributes if key.startswith("on")]
             target = attributes.get("href", "index.html")
-            assert target == "index.html" or target.removeprefix("release-").removesuffix(".html").isdigit()
+            own = target == "index.html" or target.removeprefix("release-").removesuffix(".html").isdigit()
+            assert own or (target.startswith("../") and "/_data_docs/html/" in target), target
         style = self.source.partition("<style>")[2].partition("</style>")[0]
         assert not [word for word in ("url(", "@import", "http", "expression") if word in style]
         ids = [attributes["id"] for _, attributes in self.tags if "id" in attributes]

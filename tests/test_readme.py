@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from semid.cli import demo
+from semid.cli import demo, status
+from semid.tables.query import open_reader
 from tests import catalog
 
 ROOT = Path(__file__).parents[1]
@@ -68,15 +71,68 @@ def test_the_demo_prints_what_the_page_promises(demonstrated: tuple[Path, str]) 
         assert title in printed
 
 
-def test_every_other_command_runs(demonstrated: tuple[Path, str]) -> None:
-    """In order, in a folder with the checkout's environment, an own catalog and the demo's warehouse."""
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip that `make package` makes, built from a copy: a build leaves its traces in the checkout."""
+    folder = tmp_path_factory.mktemp("source")
+    for name in ("lib", "jobs", "conf", "schemas"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "Makefile", "requirements.lock"):
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    # -o: the environment is taken as it is
+    subprocess.run(["make", "-o", ".venv/.ready", "package"], cwd=folder, check=True, capture_output=True)
+    (archive,) = (folder / "dist").glob("*.zip")
+    return archive
+
+
+def test_the_package_is_complete(package: Path) -> None:
+    """Every module, job, schema and configuration file is in it, once; the wheel beside it is the same file."""
+    parts = {"lib/semid": "semid", "jobs": "semid/jobs", "conf": "semid/conf", "schemas": "semid/schemas"}
+    wanted = [
+        str(Path(inside) / path.relative_to(ROOT / part))
+        for part, inside in parts.items()
+        for path in (ROOT / part).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    names = zipfile.ZipFile(package).namelist()
+    assert sorted(name for name in names if ".dist-info/" not in name) == sorted(wanted)
+    (wheel,) = package.parent.glob("*.whl")
+    assert wheel.read_bytes() == package.read_bytes()
+
+
+# Takes away the checkout, which the environment of the tests has installed: what is left is the zip.
+WITHOUT_CHECKOUT = """
+import os, sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
+sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "semid"))]
+"""
+
+
+def test_every_other_command_runs(demonstrated: tuple[Path, str], package: Path) -> None:
+    """In order, in a folder with the checkout's environment, an own catalog and the demo's warehouse.
+
+    spark-submit gets the packaged zip in place of the checkout, and the feed of the next night: driver and Python
+    workers run a whole night from the zip.
+    """
     folder, _ = demonstrated
-    for name in (".venv", "conf", "jobs"):
+    for name in (".venv", "jobs"):
         (folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    with (folder / "conf/spark/local.conf").open("a") as properties:
+        properties.write(f"spark.submit.pyFiles {package}\n")
+    (folder / "without").mkdir()
+    (folder / "without" / "sitecustomize.py").write_text(WITHOUT_CHECKOUT)
     pq.write_table(pa.Table.from_pylist(catalog.items(900)), folder / "items.parquet")
-    script = "set -eu\n" + "\n".join(line for line in COMMANDS if line not in MAKE)
-    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    pq.write_table(pa.Table.from_pylist(catalog.items(905)), folder / "next.parquet")
+    next_night = (
+        "mv next.parquet items.parquet\nexport PYTHONPATH=$PWD/without\n! python -c 'import semid' 2> import.err"
+    )
+    commands = [line for line in COMMANDS if line not in MAKE]
+    script = "\n".join(f"{next_night}\n{line}" if line.startswith("spark-submit") else line for line in commands)
+    done = subprocess.run(["bash", "-euc", script], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "current    release 1 of" in done.stdout
-    # spark-submit passes a Python program's stderr on through its own stdout
-    assert "nothing to do: run nightly-" in done.stdout + done.stderr
+    assert "No module named 'semid'" in (folder / "import.err").read_text()
+    state = status.overview(open_reader(str(folder / "warehouse")))
+    assert [(row["release_id"], row["added"], row["changed"]) for row in state["releases"]] == [(2, 5, 0), (1, 900, 0)]

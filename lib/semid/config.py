@@ -163,6 +163,14 @@ class GateConfig(Section):
     thresholds: Location | None
 
 
+class ObserveConfig(Section):
+    """What is written for those who watch; a relative folder lies in the warehouse."""
+
+    log_format: Literal["text", "json"]
+    metrics: Location | None
+    data_docs: Location | None
+
+
 class SparkConfig(Section):
     """The Spark properties of a session that semid starts itself."""
 
@@ -181,6 +189,7 @@ class SemidConfig(Section):
     retrain: RetrainConfig
     labels: LabelsConfig
     gate: GateConfig
+    observe: ObserveConfig
     spark: SparkConfig
 
 
@@ -206,11 +215,11 @@ def load_section(model: type[M], name: str, file: str | None = None, overrides: 
 
 @cache
 def _packaged_settings(name: str) -> dict[str, Any]:
-    return parse_yaml(packaged(name).read_text(), name)
+    return parse_yaml(resources.files("semid.conf").joinpath(name).read_text(), name)
 
 
 def packaged(name: str) -> Path:
-    """Return the path of a file of the packaged configuration folder."""
+    """Return the path of a file of the packaged configuration folder; there is none inside a zip."""
     return Path(str(resources.files("semid.conf").joinpath(name)))
 
 

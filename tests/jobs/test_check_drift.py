@@ -113,6 +113,19 @@ def test_a_broken_run_is_blocked_and_nothing_is_published(warehouse: Store, caps
     assert "next:" in message
     assert "current release is 1" in message
     assert published(warehouse) == before
+    seen = json.loads((Path(warehouse.warehouse) / "_metrics" / "runs.jsonl").read_text())
+    assert (seen["job"], seen["status"], seen["exit_code"]) == ("check_drift", "blocked", 4)
+    assert list(Path(warehouse.warehouse).glob("_data_docs/html/validations/*/r/*/*.html"))
+
+
+def test_data_docs_decide_nothing(warehouse: Store, tmp_path: Path) -> None:
+    """Where they cannot be written, or are not wanted, the verdict is the same and the report is complete."""
+    (tmp_path / "file").touch()
+    assert check(warehouse, "--set", f"observe.data_docs={tmp_path / 'file'}") == 0
+    complete = report(warehouse)
+    assert check(warehouse, "--set", "observe.data_docs=null", "--run-id", "again") == 0
+    assert report(warehouse) == complete
+    assert not (Path(warehouse.warehouse) / "_data_docs").exists()
 
 
 def test_a_night_without_changes_passes(warehouse: Store) -> None:

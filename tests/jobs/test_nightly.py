@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -25,6 +26,21 @@ def test_two_nights_publish_two_releases(nights: Nights) -> None:
     counts = second["counts"]
     assert (counts["added"], counts["changed"], counts["removed"], counts["quarantined"]) == (7, 6, 5, 2)
     assert counts["unchanged"] == 300 - 5 - 6
+
+
+def test_each_night_leaves_its_metrics(nights: Nights) -> None:
+    """A line for each with the counts of table run, and Prometheus files of the last one."""
+    folder = nights.warehouse / "_metrics"
+    lines = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()][:2]
+    rows = {row.run_id: row for row in nights.store.read("run").collect()}
+    for line in lines:
+        assert (line["job"], line["status"], line["exit_code"]) == ("nightly", "done", 0)
+        assert line["metrics"] == json.loads(rows[line["run_id"]].metrics)
+        steps = [row for run_id, row in rows.items() if run_id.startswith(f"{line['run_id']}/")]
+        assert {(step["job"], step["rows_out"]) for step in line["steps"]} == {(s.job, s.rows_out) for s in steps}
+        assert len(steps) == 6
+    assert [line["metrics"]["added"] for line in lines] == [300, 7]
+    assert len(list(folder.glob("semid-nightly-*.prom"))) == 2
 
 
 def test_only_new_contents_are_embedded_in_the_second_night(nights: Nights) -> None:

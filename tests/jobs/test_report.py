@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -94,6 +95,19 @@ def test_code_use_and_buckets_are_counted_right(nights: Nights, written: Path, r
         assert {1, size} <= ranks.keys()
 
 
+def test_great_expectations_pages_are_linked(nights: Nights, written: Path) -> None:
+    """Both suites of the release's own run, relative to the page; the release before has its own."""
+    linked = []
+    for release in (1, 2):
+        tags = page(written, f"release-{release}.html").tags
+        links = [unquote(given["href"]) for name, given in tags if name == "a" and "_data_docs" in given["href"]]
+        assert all((written / link).is_file() for link in links)
+        linked.append({link.split("/validations/")[1].split("/")[0] for link in links})
+        run_id = nights.store.read("release").where(f"release_id = {release}").collect()[0].run_id
+        assert all(f"/{run_id}/" in link for link in links)
+    assert linked == [{"staged_rows_v1", "counted_facts_v1"}] * 2
+
+
 def test_churn_and_examples_are_counted_right(nights: Nights, written: Path) -> None:
     """Compared on the ID table itself, day against day, not on the ledger that the report reads."""
     before, after = (valid_on(nights.warehouse, day) for day in (NIGHT1, NIGHT2))
@@ -169,7 +183,8 @@ def test_pages_load_nothing_and_link_what_is_there(nights: Nights, written: Path
         shown = page(written, name)
         shown.check_self_contained()
         assert set(shown.plots) <= set(shown.tables)
-        assert {a["href"] for tag, a in shown.tags if tag == "a"} <= set(files)
+        links = {a["href"] for tag, a in shown.tags if tag == "a"}
+        assert {link for link in links if "_data_docs" not in link} <= set(files)
     before = (written / "release-2.html").read_bytes()
     assert report.main(["--warehouse", str(nights.warehouse), "--out", str(written)]) == 0
     assert (written / "release-2.html").read_bytes() == before

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from jsonschema import Draft202012Validator
 
 from semid.cli import status
 from tests import warehouse
 
 pytestmark = pytest.mark.spark
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "status.schema.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,14 @@ def folder(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(folder: Path, tmp_path: Path) -> Path:
     """A copy to change."""
     return Path(shutil.copytree(folder, tmp_path / "copy of it"))
+
+
+def documented(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return what --json prints, which is exactly what docs/status.schema.json says."""
+    assert status.main(["--warehouse", str(folder), "--json"]) == 0
+    state: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(state)] == []
+    return state
 
 
 def test_status_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,9 +59,9 @@ def test_status_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_status_for_monitors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--json holds the same facts as values."""
-    assert status.main(["--warehouse", str(folder), "--json"]) == 0
-    state = json.loads(capsys.readouterr().out)
+    """--json holds the same facts as values, and every key of it is documented."""
+    state = documented(folder, capsys)
+    assert state["schema_version"] == 1
     assert state["current"]["release_id"] == 5
     assert state["current"]["items"] == 3
     assert [row["release_id"] for row in state["releases"]] == [5, 4, 3, 2, 1]
@@ -88,5 +98,4 @@ def test_status_before_the_first_release(copy: Path, capsys: pytest.CaptureFixtu
     assert "nothing is published yet" in page
     assert "semid nightly --catalog PATH --warehouse" in page
     assert "RELEASES" not in page
-    assert status.main(["--warehouse", str(copy), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["current"] is None
+    assert documented(copy, capsys)["current"] is None

@@ -102,7 +102,7 @@ def test_a_missing_library_blocks(spark: SparkSession, monkeypatch: pytest.Monke
 def test_half_an_answer_blocks(answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer without success or without a count blocks; so does the contract that got no answer at all."""
     label = expectations._label(ROWS[0])
-    monkeypatch.setattr(expectations, "_validate", lambda df, contracts: {label: answer})
+    monkeypatch.setattr(expectations, "_validate", lambda *given: {label: answer})
     found = judge(None, ROWS)  # type: ignore[arg-type]
     assert [check.status for check in found] == ["block"] * len(ROWS)
     assert "no result" in found[1].note

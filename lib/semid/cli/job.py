@@ -5,24 +5,23 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from semid.cli.execution import Execution, write_metrics
+from semid.cli.failure import show
+from semid.cli.logs import Console
 from semid.config import SemidConfig, SparkConfig, load_config
 from semid.environment import archive
 from semid.environment.jars import require_jars
 from semid.environment.java import require_java
-from semid.errors import ConfigError, GateBlocked, RunConflict, SemidError
+from semid.errors import ConfigError, GateBlocked, SemidError
 from semid.frames import session
 from semid.ids import RUN_ID_PATTERN, derive_run_id
 from semid.tables import releases, runs
@@ -47,6 +46,12 @@ class Context:
     run_id: str
     run_date: date
     flags: argparse.Namespace
+    keep: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _rows: None
+
+    def save_runs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of table `run`, and keep them for the metrics of this execution."""
+        self.keep(rows)
+        runs.save(self.store, rows)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParse
     parser.add_argument("--warehouse", metavar="DIR", help="folder or URI of the tables")
     parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="logical date; today by default")
     parser.add_argument("--run-id", metavar="ID", help="derived from job, date, configuration and inputs by default")
+    parser.add_argument("--log-format", choices=("text", "json"), help="how lines are logged; see observe.log_format")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     if feed:
         parser.add_argument("--catalog", metavar="PATH", help="the feed: a file or folder")
@@ -109,27 +115,23 @@ def start_session(config: SparkConfig) -> SparkSession:
 
 
 def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
-    """Run a job and return its exit code; every failure becomes one message on stderr."""
+    """Run a job and return its exit code; every failure becomes one message on stderr, every end one of metrics."""
     parser = job.arg_parser()
     if argv is not None:  # else spark-submit names the job's file
         parser.prog = f"semid {job.name.replace('_', '-')}"
     flags = parser.parse_args(argv)
-    _log_to_stderr()
+    execution = Execution(job.name, Console(job.name, flags.log_format or "text"))
     try:
-        _run(job, flags)
-    except SemidError as error:
-        if flags.debug:
-            traceback.print_exc()
-        print(error.report(), file=sys.stderr)
-        return error.exit_code
-    except (PySparkException, Py4JJavaError) as error:
-        conflict = "DELTA_CONCURRENT" in str(error) or "DELTA_METADATA_CHANGED" in str(error)
-        if not conflict:
-            traceback.print_exc()
-            return 1
-        print(_lost_race(error).report(), file=sys.stderr)
-        return RunConflict.exit_code
-    return 0
+        _run(job, flags, execution)
+        execution.exit_code = 0
+    except BaseException as error:
+        execution.error = error
+        if not isinstance(error, Exception):
+            raise
+        execution.exit_code = show(error, execution.console, debug=flags.debug)
+    finally:
+        write_metrics(execution)
+    return execution.exit_code
 
 
 def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
@@ -148,15 +150,16 @@ def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
             rows[-1] = runs.closed(rows[-1], _outcome(results[step.name]))
             log.info("    %s in %.1f s", _summary(results[step.name]), rows[-1]["seconds"])
     finally:
-        runs.save(ctx.store, rows)
+        ctx.save_runs(rows)
     return results
 
 
-def _run(job: Job, flags: argparse.Namespace) -> None:
+def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
     run_date = _run_date(flags.run_date)
     if flags.run_id is not None and not re.fullmatch(RUN_ID_PATTERN, flags.run_id):
         raise ConfigError("a run id is up to 128 letters, digits and _ . : + -", where=f"--run-id {flags.run_id}")
     config = _config(flags)
+    execution.read_config(config, run_date, flags.log_format)
     holder = f"{job.name} of {run_date}" + (f", run {flags.run_id}" if flags.run_id else "")
     with writing(config.warehouse, holder):
         log.info("starting Spark")
@@ -169,6 +172,8 @@ def _run(job: Job, flags: argparse.Namespace) -> None:
             if finish_interrupted(store):
                 save_catalog(store)
             opened = _context(job, flags, store, config, run_date)
+            execution.begin(opened.context.run_id)
+            opened = replace(opened, context=replace(opened.context, keep=execution.keep))
             _attempt(job, opened)
             if job.show:
                 print(job.show(store, opened.context.run_id))
@@ -203,20 +208,21 @@ def _attempt(job: Job, opened: _Opened) -> None:
         runs.refuse_reuse(earlier, job.name, ctx.run_date, inputs)
         if _is_done(ctx, earlier):
             log.info("nothing to do: run %s is done", ctx.run_id)
+            ctx.keep([earlier])
             return
     row = runs.opening(ctx.run_id, job.name, ctx.run_date) | {
         "inputs": inputs,
         "config": runs.config_json(ctx.config),
     }
-    runs.save(ctx.store, [row])
+    ctx.save_runs([row])
     try:
         result = job.main(ctx)
     except BaseException as error:
-        runs.save(ctx.store, [runs.closed(row, runs.failure(error))])
+        ctx.save_runs([runs.closed(row, runs.failure(error))])
         if isinstance(error, GateBlocked):
             releases.record_blocked(ctx.store, error.run_id or ctx.run_id, ctx.run_date, job.release)
         raise
-    runs.save(ctx.store, [runs.closed(row, _outcome(result))])
+    ctx.save_runs([runs.closed(row, _outcome(result))])
 
 
 def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
@@ -275,21 +281,3 @@ def _summary(result: StepResult) -> str:
     counts = {k: v for k, v in result.metrics.items() if isinstance(v, int | float | str) and v and k not in _QUIET}
     details = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in list(counts.items())[:6])
     return f"{result.rows_in:,} rows in, {result.rows_out:,} out" + (f" ({details})" if details else "")
-
-
-def _lost_race(error: Exception) -> RunConflict:
-    return RunConflict(
-        "another writer committed to the same table first",
-        problems=[str(error).strip().splitlines()[0][:300]],
-        next_step="run this again: it starts from what the other writer left",
-    )
-
-
-def _log_to_stderr() -> None:
-    logger = logging.getLogger("semid")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False

@@ -17,6 +17,9 @@ from typing import Any
 from semid.cli.reader import aligned, plain, read, reader_parser
 from semid.tables.query import Reader
 
+SCHEMA_VERSION = 1
+"""Of `--json`, see docs/status.schema.json; raised when a key is renamed, removed or means something else."""
+
 _SHOWN = 5
 _COUNTS = ("added", "changed", "removed", "unchanged", "quarantined")
 
@@ -75,6 +78,7 @@ def overview(reader: Reader) -> dict[str, Any]:
             run["status"] = "killed"
     counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in reader.tables)
     return {
+        "schema_version": SCHEMA_VERSION,
         "warehouse": str(reader.folder),
         "current": current[0] if current else None,
         "writer": writer,

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from semid.errors import SemidError
 from semid.frames.arrivals import sum_vectors
 from semid.frames.coded_sample import collect_table_sample
-from semid.frames.expectations import declared, facts_frame, judge
+from semid.frames.expectations import Record, declared, facts_frame, judge
 from semid.frames.profile import profile
 from semid.frames.promotion import to_prefix_counts
 from semid.measure.checks import compare, reproduced
@@ -45,6 +45,7 @@ class Audit:
         serving: The versions it works with.
         thresholds: The gate's thresholds.
         shadow: Whether a candidate is only served beside the active version, so that no reader moves.
+        record: Takes what Great Expectations answers; None when nobody wants it.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class Audit:
     serving: Serving
     thresholds: Thresholds
     shadow: bool = False
+    record: Record | None = None
 
     def checks(self) -> list[Check]:
         """Return the checks of the staged rows and of the tables as they would be after publication.
@@ -88,7 +90,8 @@ class Audit:
         try:
             # Side by side: loading Great Expectations takes 3 s, in which Spark can count.
             with ThreadPoolExecutor(1) as pool:
-                on_rows = pool.submit(judge, staged, declared("semantic_id_staged", "rows", levels))
+                contracts = declared("semantic_id_staged", "rows", levels)
+                on_rows = pool.submit(judge, staged, contracts, f"staged_rows_v{version}", self.record)
                 counted = profile(
                     staged,
                     ids.where(same),
@@ -103,7 +106,7 @@ class Audit:
         finally:
             staged.unpersist()
         contracts = [*declared("semantic_id_staged", "facts", levels), *declared("semantic_id", "facts", levels)]
-        on_facts = judge(facts_frame(counted.facts, staged), contracts)
+        on_facts = judge(facts_frame(counted.facts, staged), contracts, f"counted_facts_v{version}", self.record)
         metrics, limits = card.json_of("metrics"), self.thresholds
         shifted = compare_vectors(vectors, metrics, limits.centroid_shift, limits.embedding_norm)
         near = compare_neighbours(sample, metrics, limits.neighbour_preservation)

@@ -13,8 +13,10 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from string import Template
+from threading import Lock
 from typing import Any, Literal
 
 from pyspark.sql import DataFrame
@@ -26,6 +28,23 @@ from semid.measure.gate import Check, is_number
 from semid.yaml_file import parse_yaml
 
 log = logging.getLogger(__name__)
+
+
+# A checkpoint finds its suite and data through the context that was made last in the process.
+_ONE_AT_A_TIME = Lock()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What Great Expectations answered in one run, for its Data Docs.
+
+    Attributes:
+        run_name: Name of the run; the library's stores take no / in it.
+        results: Its checkpoint results, one per judged frame.
+    """
+
+    run_name: str
+    results: list[Any] = field(default_factory=list)
 
 
 class Contract(Section):
@@ -66,13 +85,23 @@ def declared(table: str, on: Literal["rows", "facts"], levels: int) -> list[Cont
     ]
 
 
-def judge(df: DataFrame, contracts: Sequence[Contract]) -> list[Check]:
+def judge(
+    df: DataFrame, contracts: Sequence[Contract], suite: str = "contracts", record: Record | None = None
+) -> list[Check]:
     """Return one check per contract on the rows of `df`: its value is the number of violations.
 
     Never raises for what Great Expectations does: a contract without a usable answer blocks.
+
+    Args:
+        df: Rows, or one row of facts.
+        contracts: What must hold.
+        suite: Name of the contracts together, in the record.
+        record: Where the library's own results are kept; None when nobody wants them.
     """
+    record = record or Record("unrecorded")
     try:
-        results = _validate(df, contracts)
+        with _ONE_AT_A_TIME:
+            results = _validate(df, contracts, suite, record)
     except Exception as error:
         log.exception("Great Expectations failed")
         reason = f"Great Expectations could not judge it: {type(error).__name__}: {str(error)[:200]}"
@@ -87,25 +116,39 @@ def facts_frame(facts: Mapping[str, Any], like: DataFrame) -> DataFrame:
     return like.sparkSession.createDataFrame([values], ", ".join(f"`{name}` double" for name in names))
 
 
-def _validate(df: DataFrame, contracts: Sequence[Contract]) -> dict[str, dict[str, Any]]:
+def _validate(df: DataFrame, contracts: Sequence[Contract], suite: str, record: Record) -> dict[str, dict[str, Any]]:
     # Read at import time: afterwards it would be too late to keep the library from calling home.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    suite = gx.ExpectationSuite("contracts")
+    expected = context.suites.add(_suite(suite, contracts))
+    source = context.data_sources.add_spark("spark", persist=False)
+    rows = source.add_dataframe_asset(suite).add_batch_definition_whole_dataframe("all")
+    judged = context.validation_definitions.add(gx.ValidationDefinition(name=suite, data=rows, suite=expected))
+    checkpoint = context.checkpoints.add(gx.Checkpoint(name=suite, validation_definitions=[judged]))
+    run_id = gx.RunIdentifier(run_name=record.run_name.replace("/", "_"))
+    result = checkpoint.run(batch_parameters={"dataframe": df}, run_id=run_id)
+    (outcome,) = result.run_results.values()
+    # Through JSON: the library has results that cannot be dumped (numpy bools); they are no answer.
+    answers = json.loads(json.dumps([one.to_json_dict() for one in outcome.results]))
+    record.results.append(result)
+    return {answer["expectation_config"]["meta"]["contract"]: answer for answer in answers}
+
+
+def _suite(name: str, contracts: Sequence[Contract]) -> Any:
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    # The library's pages show notes of a suite, none of an expectation.
+    notes = [f"{contract.name}: {contract.says}" for contract in contracts]
+    suite = gx.ExpectationSuite(name, notes=notes)
     for contract in contracts:
         meta = {"contract": _label(contract)}
         suite.add_expectation_configuration(ExpectationConfiguration(contract.type, dict(contract.kwargs), meta))
-    source = context.data_sources.add_spark("rows", persist=False)
-    batches = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
-    outcome = batches.get_batch({"dataframe": df}).validate(suite)
-    # Through JSON: the library has results that cannot be dumped (numpy bools); they are no answer.
-    answers = json.loads(json.dumps([result.to_json_dict() for result in outcome.results]))
-    return {answer["expectation_config"]["meta"]["contract"]: answer for answer in answers}
+    return suite
 
 
 def _answer(contract: Contract, result: Mapping[str, Any] | None) -> Check:

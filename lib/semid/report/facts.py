@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from semid.measure.drift import Counts
@@ -135,6 +135,7 @@ class ReleaseFacts:
         examples: Some of them, those that moved furthest first.
         evaluation: The newest one of the release's codebook version.
         codes: What the codes of `state` mean; None when nobody has looked.
+        data_docs: Great Expectations' pages of its checks: name of the suite to link.
     """
 
     night: Night
@@ -145,3 +146,4 @@ class ReleaseFacts:
     examples: tuple[Example, ...]
     evaluation: Evaluation | None = None
     codes: LabelledCodes | None = None
+    data_docs: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 
 from semid.report import code_tree, evaluation, figures, figures_release, health, verdict
@@ -51,7 +51,7 @@ def release_page(facts: ReleaseFacts, propose_retrain: float, written: Collectio
         tag("h2", "Nights up to this one"),
         figures.error_ratio(facts.history, propose_retrain),
         figures.psi(facts.history),
-        _checks(night),
+        _checks(night, facts.data_docs),
         _footer(night),
     ]
     return document(f"Release {night.release_id} of {night.run_date}", body)
@@ -156,7 +156,7 @@ def _codes(facts: ReleaseFacts) -> Html:
     return tag("section", tag("h2", "Codes in use and collisions"), tag("p", " ".join(notes)), plots)
 
 
-def _checks(night: Night) -> Html:
+def _checks(night: Night, data_docs: Mapping[str, str]) -> Html:
     order = ("block", "warn", "pass", "info")
     rows = [
         (check.status, verdict.metric_name(check), check.value, check.reference, verdict.limits(check), check.note)
@@ -166,7 +166,15 @@ def _checks(night: Night) -> Html:
     body = (
         table(columns, rows, "Every check of the run") if rows else tag("p", "This release has no checks of its own.")
     )
-    return tag("section", tag("h2", f"Every check ({len(rows)})"), body)
+    return tag("section", tag("h2", f"Every check ({len(rows)})"), _data_docs(data_docs), body)
+
+
+def _data_docs(links: Mapping[str, str]) -> Html | None:
+    if not links:
+        return None
+    shown = [[_link(target, name), ", "] for name, target in links.items()]
+    note = "The contracts in Great Expectations' own pages, which take their style from the network: "
+    return tag("p", note, shown[:-1], shown[-1][:1], ".")
 
 
 def _releases(history: Sequence[Night], written: Collection[int]) -> Html:

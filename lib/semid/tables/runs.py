@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]) -> str:
     """Return the fingerprint of what decides a run's outcome: settings, feed (with pairs) and table versions.
 
-    Where the warehouse lies and how Spark is tuned decide nothing, so they stay out.
+    Where the warehouse lies, how Spark is tuned and what is written for watchers decide nothing, so they stay out.
     """
-    settings = config.model_dump(mode="json", exclude={"warehouse", "spark"})
+    settings = config.model_dump(mode="json", exclude={"warehouse", "observe", "spark"})
     settings["catalog"].pop("path")
     settings["codebook"].pop("pairs")  # like the feed, by what they hold
     if not config.images.on:  # the run ids of those who use no images stay what they were before there were any

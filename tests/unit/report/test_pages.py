@@ -37,6 +37,16 @@ def test_pages_are_whole_and_load_nothing(history: tuple[Night, ...]) -> None:
         assert all(len({len(row) for row in rows}) == 1 for rows in page.tables.values())
 
 
+def test_data_docs_are_linked_where_there_are_some() -> None:
+    """Each suite by its name, and the note that their style comes from the network; without any, not a word."""
+    links = {"facts": "../_data_docs/html/a.html", "rows": "../_data_docs/html/b.html"}
+    page = Page(release_page(replace(facts(FIRST), data_docs=links), 1.3, {1}))
+    page.check_self_contained()
+    assert [a["href"] for name, a in page.tags if name == "a" and "_data_docs" in a["href"]] == list(links.values())
+    assert "which take their style from the network: facts, rows." in page.text
+    assert "Great Expectations" not in pages(FIRST)[0].text
+
+
 def test_a_hostile_title_is_text() -> None:
     """Tags, quotes, entities, control characters and turned reading direction are printed, not obeyed."""
     title = """</td></table><script>alert('x')</script><img src=x onerror="y">&amp;\x00\u202e"""
