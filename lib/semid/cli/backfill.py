@@ -1,0 +1,137 @@
+"""Making up for missed nights: one night after the other, each as the nightly run would have made it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from semid.cli.columns import aligned
+from semid.cli.job import Context, Job, StepResult, run_within
+from semid.errors import ConfigError, RunConflict, SemidError
+from semid.frames.feed_counts import feed_counts, refuse_missing
+from semid.nights import Plan, day_of, days_between, is_dated, of_night, plan_nights
+from semid.tables import releases, runs
+from semid.tables.releases import Release, Releases
+from semid.tables.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def asked_days(ctx: Context) -> list[date]:
+    """Return the dates from --start to --end."""
+    start, end = day_of(ctx.flags.start, "--start"), day_of(ctx.flags.end, "--end")
+    return days_between(start, end, ctx.run_date)
+
+
+def plan_replay(ctx: Context) -> Plan:
+    """Return which of the dates asked for are replayed.
+
+    Raises:
+        ConfigError: A date lies before the current release and has none, or the feeds' path has no date in it.
+        InputRefused: A feed is not there.
+    """
+    history = history_of(ctx.store)
+    plan = plan_nights(asked_days(ctx), _finished(ctx.store, history), history.current and history.current.run_date)
+    if plan.late:
+        raise _too_late(plan.late, history)
+    path = ctx.config.catalog.path
+    if len(plan.replay) > 1 and path is not None and not is_dated(path):
+        raise ConfigError(
+            "one feed for several dates: its path has no {date} in it",
+            where=f"catalog.path: {path}",
+            next_step="for example --catalog feeds/{date}.parquet, or {date:%Y%m%d}",
+        )
+    refuse_missing(ctx.spark, {day: of_night(ctx.config, day) for day in plan.replay})
+    return plan
+
+
+def replay(ctx: Context, job: Job, plan: Plan) -> StepResult:
+    """Run the night of every date of the plan, in order; the first that fails ends the backfill.
+
+    Args:
+        ctx: The backfill's.
+        job: The nightly job, with the kind of its release.
+        plan: The dates.
+
+    Raises:
+        RunConflict: A release of a later date was published meanwhile, on a file system without locks.
+        SemidError: As the night raised it; its `state` says how far the backfill came.
+    """
+    for number, day in enumerate(plan.replay, 1):
+        log.info("night %d of %d: %s", number, len(plan.replay), day)
+        try:
+            _refuse_overtaken(day, releases.load(ctx.store).current)
+            run_within(ctx, job, day, catalog=None, replayed=True)
+        except SemidError as error:
+            now = releases.load(ctx.store).current
+            error.state = f"the backfill stopped at {day}, {number - 1} of {len(plan.replay)} nights are published; "
+            error.state += "no release yet" if now is None else f"current release is {now.release_id} of {now.run_date}"
+            raise
+    made = _nights_of(releases.load(ctx.store), [*plan.done, *plan.replay])
+    rows = sum(sum(made[day].counts[name] for name in ("added", "changed", "removed")) for day in plan.replay)
+    return StepResult(len(plan.replay), rows, {"releases": {str(day): r.release_id for day, r in made.items()}})
+
+
+def shown_plan(ctx: Context, plan: Plan) -> str:
+    """Return the plan of a replay for a terminal, with what the feeds hold."""
+    history = history_of(ctx.store)
+    made = _nights_of(history, plan.done)
+    done = [(str(day), "done", f"release {made[day].release_id}", *_moved(made[day])) for day in plan.done]
+    nights = []
+    for day in plan.replay:
+        config = of_night(ctx.config, day)
+        counts = feed_counts(ctx.spark, config)
+        told = f"{counts.read:,} rows", f"{counts.good:,} items", f"{counts.quarantined:,} quarantined"
+        nights.append((str(day), "replay", str(config.catalog.path), *told))
+    head = f"{len(plan.replay)} of {len(plan.done) + len(plan.replay)} nights to replay; {history.describe()}"
+    return "\n".join([head, *aligned([*done, *nights])])
+
+
+def shown_releases(store: Store, numbers: Mapping[str, int]) -> str:
+    """Return the releases of a backfill for a terminal, one line per date."""
+    known = {release.release_id: release for release in releases.load(store).published}
+    rows = [(day, f"release {number}", known[number].kind, *_moved(known[number])) for day, number in numbers.items()]
+    return "\n".join(aligned(rows))
+
+
+def history_of(store: Store) -> Releases:
+    """Return the releases; none where there is no warehouse yet, which a dry run must not make."""
+    return releases.load(store) if store.version("release") >= 0 else Releases(())
+
+
+def _moved(release: Release) -> list[str]:
+    return [f"{release.counts[name]:,} {name}" for name in ("items", "added", "changed", "removed", "quarantined")]
+
+
+def _nights_of(history: Releases, days: Sequence[date]) -> dict[date, Release]:
+    newest = {release.run_date: release for release in history.published if release.of_feed}
+    return {day: newest[day] for day in days}
+
+
+def _finished(store: Store, history: Releases) -> frozenset[date]:
+    # A night killed right after its release is run again: it finds everything done and closes its run row.
+    current = history.current
+    if current is None or not current.of_feed:
+        return history.nights
+    row = runs.find(store, current.run_id)
+    return history.nights if row is None or row["status"] == "done" else history.nights - {current.run_date}
+
+
+def _refuse_overtaken(day: date, current: Release | None) -> None:
+    if current is not None and current.run_date > day:
+        raise RunConflict(
+            f"release {current.release_id} of {current.run_date} was published while the backfill ran",
+            where="table release",
+            next_step="run one writer at a time; the dates left are now before the current release",
+        )
+
+
+def _too_late(late: Sequence[date], history: Releases) -> ConfigError:
+    assert history.current is not None, "a date is late beside a release only"
+    return ConfigError(
+        f"{len(late)} date(s) have no release and lie before the current one of {history.current.run_date}",
+        where="--start, --end",
+        problems=[f"{day}: a night on it would change rows that newer releases stand on" for day in late],
+        next_step="start after them; a single past date is filled with --rebuild, which leaves newer rows alone",
+    )

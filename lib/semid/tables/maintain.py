@@ -1,0 +1,148 @@
+"""Upkeep of the tables: small files made one, files that no kept release needs removed, logs shortened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from semid.tables import releases
+from semid.tables.contract import table_names
+from semid.tables.releases import Release
+from semid.tables.retention import kept_releases, lost_versions, oldest_versions, retention_days
+from semid.tables.store import Store
+
+log = logging.getLogger(__name__)
+
+_KEPT_FILES, _KEPT_LOG = "delta.deletedFileRetentionDuration", "delta.logRetentionDuration"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a table takes.
+
+    Attributes:
+        files: Data files of the newest version.
+        bytes: Their size.
+        stored_files: Data files on disk, those of older versions and of the change feed among them.
+        stored_bytes: Their size.
+        log_files: Files of the log.
+        log_bytes: Their size.
+    """
+
+    files: int
+    bytes: int
+    stored_files: int
+    stored_bytes: int
+    log_files: int
+    log_bytes: int
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What is done to one table.
+
+    Attributes:
+        table: Its name.
+        days: For how many days files that were removed, and the log, are kept.
+        before: Its size before.
+    """
+
+    table: str
+    days: int
+    before: Size
+
+
+@dataclass(frozen=True)
+class Upkeeps:
+    """What is done to the warehouse.
+
+    Attributes:
+        tables: What is done to each table.
+        kept: Numbers of the releases that stay readable.
+        lost: What kept releases have recorded and is not readable any more, in words.
+    """
+
+    tables: tuple[Upkeep, ...]
+    kept: tuple[int, ...]
+    lost: tuple[str, ...]
+
+
+def plan_upkeep(store: Store, keep_days: int, now: datetime) -> Upkeeps:
+    """Return what `maintain` does.
+
+    Args:
+        store: The warehouse.
+        keep_days: Releases of that many days stay readable, at their recorded versions; the last two do always.
+        now: With its time zone.
+    """
+    names = [name for name in table_names() if store.version(name) >= 0]
+    published = releases.load(store).published if "release" in names else ()
+    kept = kept_releases(published, now - timedelta(days=keep_days))
+    oldest = oldest_versions(kept)
+    commits = {name: _commits(store, name) for name in oldest}
+    tables = [
+        Upkeep(name, retention_days(now, keep_days, commits.get(name, {}).get(oldest.get(name, -1))), size(store, name))
+        for name in names
+    ]
+    return Upkeeps(tuple(tables), _numbers(kept), tuple(lost_versions(kept, commits)))
+
+
+def maintain(store: Store, plan: Upkeeps) -> dict[str, dict[str, Any]]:
+    """Do what was planned; return per table the sizes `before` and `after`, and `days`."""
+    report = {}
+    for upkeep in plan.tables:
+        _keep_for(store, upkeep)
+        if upkeep.before.files > 1:
+            store.spark.sql(f"OPTIMIZE {_of(store, upkeep.table)}").collect()
+        if doomed(store, upkeep):
+            store.spark.sql(f"VACUUM {_of(store, upkeep.table)} RETAIN {24 * upkeep.days} HOURS").collect()
+        store.checkpoint(upkeep.table)
+        after = size(store, upkeep.table)
+        log.info("%s: %d data files stored, %d before", upkeep.table, after.stored_files, upkeep.before.stored_files)
+        report[upkeep.table] = {"days": upkeep.days, "before": asdict(upkeep.before), "after": asdict(after)}
+    return report
+
+
+def doomed(store: Store, upkeep: Upkeep) -> int:
+    """Return how many files VACUUM would remove now; Delta lists no more than 1,000."""
+    stored = size(store, upkeep.table)
+    if stored.stored_files == stored.files:
+        return 0  # nothing but the newest version: listing a large table for nothing takes minutes
+    listed = store.spark.sql(f"VACUUM {_of(store, upkeep.table)} RETAIN {24 * upkeep.days} HOURS DRY RUN")
+    return listed.count()
+
+
+def size(store: Store, name: str) -> Size:
+    """Return what a table takes now."""
+    files, bytes_ = store.live_files(name)
+    stored, log_ = store.disk_use(name), store.disk_use(f"{name}/_delta_log")
+    return Size(files, bytes_, stored[0] - log_[0], stored[1] - log_[1], *log_)
+
+
+def now() -> datetime:
+    """Return the time, with its zone."""
+    return datetime.now(UTC)
+
+
+def _commits(store: Store, name: str) -> dict[int, datetime]:
+    return {int(row[0]): row[1] for row in store.delta(name).history().select("version", "timestamp").collect()}
+
+
+def _keep_for(store: Store, upkeep: Upkeep) -> None:
+    # As properties of the table, so that a VACUUM by hand and the clean-up of the log keep to them too.
+    wanted = f"interval {upkeep.days} days"
+    (found,) = store.delta(upkeep.table).detail().select("properties").collect()
+    if any(found[0].get(key) != wanted for key in (_KEPT_FILES, _KEPT_LOG)):
+        values = ", ".join(f"'{key}' = '{wanted}'" for key in (_KEPT_FILES, _KEPT_LOG))
+        store.spark.sql(f"ALTER TABLE {_of(store, upkeep.table)} SET TBLPROPERTIES ({values})")
+
+
+def _of(store: Store, name: str) -> str:
+    return f"delta.`{store.path(name)}`"
+
+
+def _numbers(kept: Sequence[Release]) -> tuple[int, ...]:
+    return tuple(release.release_id for release in kept)
