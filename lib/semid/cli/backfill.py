@@ -12,6 +12,7 @@ from semid.errors import ConfigError, RunConflict, SemidError
 from semid.frames.feed_counts import feed_counts, refuse_missing
 from semid.nights import Plan, day_of, days_between, is_dated, of_night, plan_nights
 from semid.tables import releases, runs
+from semid.tables.past import only_valid, past_of
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
@@ -32,18 +33,37 @@ def plan_replay(ctx: Context) -> Plan:
         InputRefused: A feed is not there.
     """
     history = history_of(ctx.store)
-    plan = plan_nights(asked_days(ctx), _finished(ctx.store, history), history.current and history.current.run_date)
+    newest = None if history.current is None else history.current.run_date
+    plan = plan_nights(asked_days(ctx), _finished(ctx.store, history), newest)
     if plan.late:
         raise _too_late(plan.late, history)
-    path = ctx.config.catalog.path
-    if len(plan.replay) > 1 and path is not None and not is_dated(path):
-        raise ConfigError(
-            "one feed for several dates: its path has no {date} in it",
-            where=f"catalog.path: {path}",
-            next_step="for example --catalog feeds/{date}.parquet, or {date:%Y%m%d}",
-        )
-    refuse_missing(ctx.spark, {day: of_night(ctx.config, day) for day in plan.replay})
+    _require_feeds(ctx, plan.replay)
     return plan
+
+
+def plan_rebuild(ctx: Context) -> Plan:
+    """Return the past dates asked for, all of which are rebuilt.
+
+    Raises:
+        ConfigError: A date is not past, nothing was published by then, or the feeds' path has no date in it.
+        InputRefused: A feed is not there.
+    """
+    history, days = history_of(ctx.store), asked_days(ctx)
+    for day in days:
+        past_of(history, day)
+    _require_feeds(ctx, days)
+    return Plan((), tuple(days), ())
+
+
+def rebuild(ctx: Context, job: Job, plan: Plan) -> StepResult:
+    """Rebuild every date of the plan, in order; the first that fails ends the backfill."""
+    for day in plan.replay:
+        log.info("rebuilding %s", day)
+        run_within(ctx, job, day, catalog=None)
+    rebuilt = {release.rebuilt_date: release for release in releases.load(ctx.store).published}
+    made = {str(day): rebuilt[day] for day in plan.replay}
+    rows = sum(_moves(release) for release in made.values())
+    return StepResult(len(made), rows, {"releases": {day: release.release_id for day, release in made.items()}})
 
 
 def replay(ctx: Context, job: Job, plan: Plan) -> StepResult:
@@ -69,7 +89,7 @@ def replay(ctx: Context, job: Job, plan: Plan) -> StepResult:
             error.state += "no release yet" if now is None else f"current release is {now.release_id} of {now.run_date}"
             raise
     made = _nights_of(releases.load(ctx.store), [*plan.done, *plan.replay])
-    rows = sum(sum(made[day].counts[name] for name in ("added", "changed", "removed")) for day in plan.replay)
+    rows = sum(_moves(made[day]) for day in plan.replay)
     return StepResult(len(plan.replay), rows, {"releases": {str(day): r.release_id for day, r in made.items()}})
 
 
@@ -78,14 +98,20 @@ def shown_plan(ctx: Context, plan: Plan) -> str:
     history = history_of(ctx.store)
     made = _nights_of(history, plan.done)
     done = [(str(day), "done", f"release {made[day].release_id}", *_moved(made[day])) for day in plan.done]
-    nights = []
-    for day in plan.replay:
-        config = of_night(ctx.config, day)
-        counts = feed_counts(ctx.spark, config)
-        told = f"{counts.read:,} rows", f"{counts.good:,} items", f"{counts.quarantined:,} quarantined"
-        nights.append((str(day), "replay", str(config.catalog.path), *told))
+    nights = [(str(day), "replay", *_fed(ctx, day)) for day in plan.replay]
     head = f"{len(plan.replay)} of {len(plan.done) + len(plan.replay)} nights to replay; {history.describe()}"
     return "\n".join([head, *aligned([*done, *nights])])
+
+
+def shown_rebuild(ctx: Context, plan: Plan) -> str:
+    """Return the plan of a rebuild for a terminal: the items of each date so far, and what its feed holds."""
+    history, ids = history_of(ctx.store), ctx.store.read("semantic_id")
+    rows = []
+    for day in plan.replay:
+        past = past_of(history, day)
+        now = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
+        rows.append((str(day), f"until {past.until}", f"{now:,} items so far", *_fed(ctx, day)))
+    return "\n".join([f"{len(rows)} date(s) to rebuild; {history.describe()}", *aligned(rows)])
 
 
 def shown_releases(store: Store, numbers: Mapping[str, int]) -> str:
@@ -98,6 +124,28 @@ def shown_releases(store: Store, numbers: Mapping[str, int]) -> str:
 def history_of(store: Store) -> Releases:
     """Return the releases; none where there is no warehouse yet, which a dry run must not make."""
     return releases.load(store) if store.version("release") >= 0 else Releases(())
+
+
+def _require_feeds(ctx: Context, days: Sequence[date]) -> None:
+    path = ctx.config.catalog.path
+    if len(days) > 1 and path is not None and not is_dated(path):
+        raise ConfigError(
+            "one feed for several dates: its path has no {date} in it",
+            where=f"catalog.path: {path}",
+            next_step="for example --catalog feeds/{date}.parquet, or {date:%Y%m%d}",
+        )
+    refuse_missing(ctx.spark, {day: of_night(ctx.config, day) for day in days})
+
+
+def _fed(ctx: Context, day: date) -> tuple[str, ...]:
+    config = of_night(ctx.config, day)
+    counts = feed_counts(ctx.spark, config)
+    told = f"{counts.read:,} rows", f"{counts.good:,} items", f"{counts.quarantined:,} quarantined"
+    return str(config.catalog.path), *told
+
+
+def _moves(release: Release) -> int:
+    return sum(release.counts[name] for name in ("added", "changed", "removed"))
 
 
 def _moved(release: Release) -> list[str]:

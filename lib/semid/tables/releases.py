@@ -28,7 +28,13 @@ class Release:
     @property
     def of_feed(self) -> bool:
         """Whether the feed of its run date made it; a rebuilt date is no night of its own."""
-        return self.kind in ("bootstrap", "nightly", "backfill") and "rebuilt_date" not in self.counts
+        return self.kind in ("bootstrap", "nightly", "backfill") and self.rebuilt_date is None
+
+    @property
+    def rebuilt_date(self) -> date | None:
+        """The past date whose IDs it replaced; None for a release that moved the current ones."""
+        number = self.counts.get("rebuilt_date")
+        return None if number is None else date.fromisoformat(str(number))
 
 
 @dataclass(frozen=True)
