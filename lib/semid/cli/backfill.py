@@ -12,7 +12,7 @@ from semid.errors import ConfigError, RunConflict, SemidError
 from semid.frames.feed_counts import feed_counts, refuse_missing
 from semid.nights import Plan, day_of, days_between, is_dated, of_night, plan_nights
 from semid.tables import releases, runs
-from semid.tables.past import only_valid, past_of
+from semid.tables.past import first_served, only_valid, past_of
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def asked_days(ctx: Context) -> list[date]:
-    """Return the dates from --start to --end."""
+    """Return the dates from --start to --end, both of which only --codebook can do without."""
+    if ctx.flags.start is None or ctx.flags.end is None:
+        raise ConfigError("which dates?", where="--start, --end", next_step="give both, as YYYY-MM-DD")
     start, end = day_of(ctx.flags.start, "--start"), day_of(ctx.flags.end, "--end")
     return days_between(start, end, ctx.run_date)
 
@@ -55,11 +57,26 @@ def plan_rebuild(ctx: Context) -> Plan:
     return Plan((), tuple(days), ())
 
 
-def rebuild(ctx: Context, job: Job, plan: Plan) -> StepResult:
-    """Rebuild every date of the plan, in order; the first that fails ends the backfill."""
-    for day in plan.replay:
-        log.info("rebuilding %s", day)
-        run_within(ctx, job, day, catalog=None)
+def plan_codebook(ctx: Context) -> Plan:
+    """Return the release dates, of those asked for, on which a codebook version has no IDs yet.
+
+    Raises:
+        ConfigError: The version was never served.
+    """
+    history, version = history_of(ctx.store), ctx.flags.codebook
+    first = first_served(history, version)
+    everything = ctx.flags.start is None and ctx.flags.end is None
+    dates = {release.run_date for release in history.published if release.run_date < first}
+    dates = dates if everything else dates & set(asked_days(ctx))
+    done = {r.rebuilt_date for r in history.published if r.counts.get("rebuilt_version") == version} & dates
+    return Plan(tuple(sorted(d for d in done if d)), tuple(sorted(dates - done)), ())
+
+
+def rebuild(ctx: Context, job: Job, plan: Plan, **flags: object) -> StepResult:
+    """Run the job of a past date for every date of the plan, in order; the first that fails ends the backfill."""
+    for number, day in enumerate(plan.replay, 1):
+        log.info("date %d of %d: %s", number, len(plan.replay), day)
+        run_within(ctx, job, day, **flags)
     rebuilt = {release.rebuilt_date: release for release in releases.load(ctx.store).published}
     made = {str(day): rebuilt[day] for day in plan.replay}
     rows = sum(_moves(release) for release in made.values())
@@ -93,6 +110,15 @@ def replay(ctx: Context, job: Job, plan: Plan) -> StepResult:
     return StepResult(len(plan.replay), rows, {"releases": {str(day): r.release_id for day, r in made.items()}})
 
 
+def shown(ctx: Context) -> str:
+    """Return what the backfill would do, for a terminal."""
+    if ctx.flags.rebuild:
+        return shown_rebuild(ctx, plan_rebuild(ctx))
+    if ctx.flags.codebook is not None:
+        return shown_codebook(ctx, plan_codebook(ctx))
+    return shown_plan(ctx, plan_replay(ctx))
+
+
 def shown_plan(ctx: Context, plan: Plan) -> str:
     """Return the plan of a replay for a terminal, with what the feeds hold."""
     history = history_of(ctx.store)
@@ -114,11 +140,23 @@ def shown_rebuild(ctx: Context, plan: Plan) -> str:
     return "\n".join([f"{len(rows)} date(s) to rebuild; {history.describe()}", *aligned(rows)])
 
 
+def shown_codebook(ctx: Context, plan: Plan) -> str:
+    """Return the plan of `--codebook` for a terminal: the items of each date."""
+    history, ids = history_of(ctx.store), ctx.store.read("semantic_id")
+    rows = []
+    for day in plan.replay:
+        past = past_of(history, day)
+        items = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
+        rows.append((str(day), f"{items:,} items", f"under version {past.active} so far"))
+    head = f"{len(plan.replay)} date(s) to assign with version {ctx.flags.codebook}, {len(plan.done)} done"
+    return "\n".join([f"{head}; {history.describe()}", *aligned(rows)])
+
+
 def shown_releases(store: Store, numbers: Mapping[str, int]) -> str:
     """Return the releases of a backfill for a terminal, one line per date."""
     known = {release.release_id: release for release in releases.load(store).published}
     rows = [(day, f"release {number}", known[number].kind, *_moved(known[number])) for day, number in numbers.items()]
-    return "\n".join(aligned(rows))
+    return "\n".join(aligned(rows)) or "nothing was missing"
 
 
 def history_of(store: Store) -> Releases:

@@ -40,7 +40,8 @@ class PastFeed:
     """What the feed of a past date holds.
 
     Attributes:
-        items: As item_catalog would have been: item_id, content_hash, text, image_url, is_active.
+        items: As item_catalog would have been: item_id, content_hash, text, image_url, is_active; text and image_url
+            are null for contents that are not to be embedded.
         read: Rows of the feed.
         quarantined: Rows set aside; an item among them keeps what it had.
     """
@@ -63,10 +64,15 @@ def serving_on(store: Store, past: Past, config: SemidConfig) -> Serving:
             where=f"catalog.mode: {config.catalog.mode}",
             next_step="give a feed that holds the whole catalog of that date, with --set catalog.mode=snapshot",
         )
-    cards = {c.codebook_version: c for c in registry.cards(store) if c.codebook_version in past.serving}
-    found = Serving(past.active, past.serving, None, cards)
+    found = served(store, past)
     serving.require_model(found, fingerprint_of(config), config.codebook)
     return found
+
+
+def served(store: Store, past: Past) -> Serving:
+    """Return the codebook versions of a past date with their cards."""
+    cards = {c.codebook_version: c for c in registry.cards(store) if c.codebook_version in past.serving}
+    return Serving(past.active, past.serving, None, cards)
 
 
 @contextmanager
@@ -99,6 +105,17 @@ def past_feed(store: Store, config: SemidConfig, run_id: str, past: Past) -> Ite
                 items.unpersist()
 
 
+@contextmanager
+def published_items(store: Store, past: Past, active: int) -> Iterator[PastFeed]:
+    """Hold the items that had an ID on a past date, under the codebook that was active then."""
+    ids = store.read("semantic_id").where(valid_on(past.day) & (F.col("codebook_version") == active))
+    items = _without_text(ids).withColumn("is_active", F.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield PastFeed(items, items.count(), 0)
+    finally:
+        items.unpersist()
+
+
 def to_past_items(rows: DataFrame, ids: DataFrame) -> DataFrame:
     """Return the items of a feed; one whose row was set aside keeps the content that it had.
 
@@ -109,8 +126,7 @@ def to_past_items(rows: DataFrame, ids: DataFrame) -> DataFrame:
     good = only_good(rows).select("item_id", "content_hash", "text", "image_url")
     listed = rows.where("item_id IS NOT NULL").select("item_id").distinct()
     bad = listed.join(good, "item_id", "left_anti")
-    nothing = F.lit(None).cast("string")
-    kept = ids.join(bad, "item_id").select("item_id", "content_hash", nothing.alias("text"), nothing.alias("image_url"))
+    kept = _without_text(ids.join(bad, "item_id"))
     return good.unionByName(kept).withColumn("is_active", F.lit(True))
 
 
@@ -151,3 +167,8 @@ def audit_past(store: Store, feed: PastFeed, past: Past, found: Serving, config:
     if verdict.status == "block":
         raise refusal(run_id, checks)
     return verdict
+
+
+def _without_text(ids: DataFrame) -> DataFrame:
+    nothing = F.lit(None).cast("string")
+    return ids.select("item_id", "content_hash", nothing.alias("text"), nothing.alias("image_url"))

@@ -65,6 +65,37 @@ def past_of(history: Releases, day: date) -> Past:
     return Past(day, min(after), active, before[-1].serving_versions)
 
 
+def past_under(history: Releases, ids: DataFrame, day: date, version: int) -> Past:
+    """Return a date before a codebook version was first served, as if it had been: a span without any of its rows.
+
+    Raises:
+        ConfigError: The version was never served, or the date is not before that.
+    """
+    first = first_served(history, version)
+    if day >= first:
+        raise ConfigError(f"codebook version {version} has IDs of its own from {first} on", where=f"date {day}")
+    ends = [F.min(F.when(F.col(name) > F.lit(day), F.col(name))) for name in ("valid_from", "valid_to")]
+    (row,) = ids.where(F.col("codebook_version") == version).agg(*ends).collect()
+    until = min([first, *[end for end in row if end is not None]])
+    return Past(day, until, version, (version,))
+
+
+def first_served(history: Releases, version: int) -> date:
+    """Return the run date of the first release that served a codebook version.
+
+    Raises:
+        ConfigError: None has.
+    """
+    dates = [release.run_date for release in history.published if version in release.serving_versions]
+    if not dates:
+        raise ConfigError(
+            f"codebook version {version} was never served",
+            where="--codebook",
+            next_step="semid retrain --shadow serves a new one; semid status shows them",
+        )
+    return min(dates)
+
+
 def only_valid(ids: DataFrame, past: Past) -> DataFrame:
     """Return the rows that were valid on the date, of the versions that were served."""
     return ids.where(F.col("codebook_version").isin(*past.serving) & valid_on(past.day))
