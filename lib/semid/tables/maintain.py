@@ -97,8 +97,8 @@ def maintain(store: Store, plan: Upkeeps) -> dict[str, dict[str, Any]]:
         _keep_for(store, upkeep)
         if upkeep.before.files > 1:
             store.spark.sql(f"OPTIMIZE {_of(store, upkeep.table)}").collect()
-        if doomed(store, upkeep):
-            store.spark.sql(f"VACUUM {_of(store, upkeep.table)} RETAIN {24 * upkeep.days} HOURS").collect()
+        if _has_old_files(store, upkeep.table):
+            store.spark.sql(_vacuum(store, upkeep)).collect()
         store.checkpoint(upkeep.table)
         after = size(store, upkeep.table)
         log.info("%s: %d data files stored, %d before", upkeep.table, after.stored_files, upkeep.before.stored_files)
@@ -108,11 +108,15 @@ def maintain(store: Store, plan: Upkeeps) -> dict[str, dict[str, Any]]:
 
 def doomed(store: Store, upkeep: Upkeep) -> int:
     """Return how many files VACUUM would remove now; Delta lists no more than 1,000."""
-    stored = size(store, upkeep.table)
-    if stored.stored_files == stored.files:
-        return 0  # nothing but the newest version: listing a large table for nothing takes minutes
-    listed = store.spark.sql(f"VACUUM {_of(store, upkeep.table)} RETAIN {24 * upkeep.days} HOURS DRY RUN")
-    return listed.count()
+    if not _has_old_files(store, upkeep.table):
+        return 0
+    # The table may be set to a longer retention than is asked for now; the run itself sets it first.
+    check = "spark.databricks.delta.retentionDurationCheck.enabled"
+    store.spark.conf.set(check, "false")
+    try:
+        return store.spark.sql(f"{_vacuum(store, upkeep)} DRY RUN").count()
+    finally:
+        store.spark.conf.unset(check)
 
 
 def size(store: Store, name: str) -> Size:
@@ -125,6 +129,16 @@ def size(store: Store, name: str) -> Size:
 def now() -> datetime:
     """Return the time, with its zone."""
     return datetime.now(UTC)
+
+
+def _has_old_files(store: Store, name: str) -> bool:
+    # Where there is nothing but the newest version, VACUUM would list the folder for nothing.
+    found = size(store, name)
+    return found.stored_files > found.files
+
+
+def _vacuum(store: Store, upkeep: Upkeep) -> str:
+    return f"VACUUM {_of(store, upkeep.table)} RETAIN {24 * upkeep.days} HOURS"
 
 
 def _commits(store: Store, name: str) -> dict[int, datetime]:
