@@ -56,7 +56,7 @@ def old(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
 
     made, seen = [first_night, second_night, _third, _fourth], {}
     for number, one in enumerate(made, 1):
-        since = {name: store.version(name) for name in table_names()}
+        since = {name: store.version(name) for name in table_names()} if number > 1 else {}
         with monkeypatch.context() as patch:
             patch.setattr(releases, "datetime", Clock)
             one(store)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import doctest
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semid import nights
+from semid.cli import columns
 from semid.config import load_config
 from semid.errors import ConfigError
 from semid.nights import day_of, days_between, feed_path, is_dated, of_night, plan_nights
 
 DAY = date(2026, 1, 5)
+
+
+@pytest.mark.parametrize("module", [nights, columns])
+def test_the_examples_of_the_docstrings_hold(module: object) -> None:
+    """What the docstrings show is what comes out."""
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def days(*numbers: int) -> tuple[date, ...]:

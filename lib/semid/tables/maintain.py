@@ -47,11 +47,13 @@ class Upkeep:
     Attributes:
         table: Its name.
         days: For how many days files that were removed, and the log, are kept.
+        oldest: The oldest version that a kept release has recorded; None when none has.
         before: Its size before.
     """
 
     table: str
     days: int
+    oldest: int | None
     before: Size
 
 
@@ -83,10 +85,12 @@ def plan_upkeep(store: Store, keep_days: int, now: datetime) -> Upkeeps:
     kept = kept_releases(published, now - timedelta(days=keep_days))
     oldest = oldest_versions(kept)
     commits = {name: _commits(store, name) for name in oldest}
-    tables = [
-        Upkeep(name, retention_days(now, keep_days, commits.get(name, {}).get(oldest.get(name, -1))), size(store, name))
-        for name in names
-    ]
+    tables = []
+    for name in names:
+        committed = commits.get(name, {})
+        version = oldest[name] if oldest.get(name) in committed else None
+        days = retention_days(now, keep_days, None if version is None else committed[version])
+        tables.append(Upkeep(name, days, version, size(store, name)))
     return Upkeeps(tuple(tables), _numbers(kept), tuple(lost_versions(kept, commits)))
 
 
@@ -99,7 +103,7 @@ def maintain(store: Store, plan: Upkeeps) -> dict[str, dict[str, Any]]:
             store.spark.sql(f"OPTIMIZE {_of(store, upkeep.table)}").collect()
         if _has_old_files(store, upkeep.table):
             store.spark.sql(_vacuum(store, upkeep)).collect()
-        store.checkpoint(upkeep.table)
+        store.checkpoint(upkeep.table, upkeep.oldest)
         after = size(store, upkeep.table)
         log.info("%s: %d data files stored, %d before", upkeep.table, after.stored_files, upkeep.before.stored_files)
         report[upkeep.table] = {"days": upkeep.days, "before": asdict(upkeep.before), "after": asdict(after)}

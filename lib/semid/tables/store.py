@@ -75,9 +75,17 @@ class Store:
         found = location.getFileSystem(self.spark._jsc.hadoopConfiguration()).getContentSummary(location)
         return int(found.getFileCount()), int(found.getLength())
 
-    def checkpoint(self, name: str) -> None:
-        """Write the state of a table's newest version in one file, and remove what the log keeps no longer."""
+    def checkpoint(self, name: str, oldest: int | None) -> None:
+        """Write the state of a table's newest version in one file, and remove what the log keeps no longer.
+
+        Args:
+            name: The table.
+            oldest: The oldest version to stay readable; None when only the newest must. Without a checkpoint of its
+                own it would need the log before it, which Delta removes by age alone.
+        """
         log, snapshot, nothing = self._snapshot(name)
+        if oldest is not None:
+            log.createCheckpointAtVersion(oldest)
         log.checkpointAndCleanUpDeltaLog(snapshot, nothing)
 
     def delta(self, name: str) -> DeltaTable:
