@@ -8,10 +8,10 @@ from collections.abc import Sequence
 def aligned(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
     """Return one line per row; a column that holds numbers only, below its heading, is right-aligned.
 
-    >>> aligned([("a", "1,000"), ("bc", "2 x")], ("name", "rows"))
-    ['name  rows', 'a     1,000', 'bc    2 x']
-    >>> aligned([("a", "1,000"), ("bc", "2")])
-    ['a   1,000', 'bc      2']
+    >>> aligned([("a", "1,000"), ("bc", "2")], ("name", "n"))
+    ['name      n', 'a     1,000', 'bc        2']
+    >>> aligned([("a", "1,000 x"), ("bc", "2")])
+    ['a   1,000 x', 'bc  2']
     """
     table = [head, *rows] if head else list(rows)
     width = max(map(len, table), default=0)
