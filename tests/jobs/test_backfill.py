@@ -158,7 +158,7 @@ def test_a_rebuilt_date_is_that_of_its_corrected_feed_and_no_other_date_moves(
     """The third night's feed comes again with an item edited, one gone and one new: only that date shows it."""
     store = small_nights.copy(filled, tmp_path / "warehouse")
     rows = [json.loads(line) for line in feed_of(feeds, NIGHT3).read_text().splitlines()][1:]
-    rows[40]["title"] = "a garden bench of oak, corrected"
+    rows[40]["title"] = f"{rows[40]['title']}, corrected"
     rows.append(dict(rows[41], item_id="only-then"))
     corrected = catalog.write_jsonl(rows, feed_of(tmp_path / "corrected", NIGHT3))
     before = {day: as_of(store, day) for day in (NIGHT1, NIGHT2, NIGHT3, NIGHT4)}

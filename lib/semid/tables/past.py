@@ -164,7 +164,8 @@ def past_plan(staged: DataFrame, before: DataFrame, wanted: DataFrame, past: Pas
 
     Returns:
         `stale`: whether the item is wanted with a content it has no ID for; `actions`: an array of structs with
-        `action`, `at` (valid_from of the row that is meant, null for an insert) and the columns of `semantic_id`.
+        `action`, `merge_from` (valid_from of the row that is meant, null for an insert) and the columns of
+        `semantic_id`.
     """
     columns = table("semantic_id").columns
     day, until = (F.lit(d).cast("date") for d in (past.day, past.until))
@@ -192,7 +193,7 @@ def past_plan(staged: DataFrame, before: DataFrame, wanted: DataFrame, past: Pas
 
 def past_merge(store: Store, actions: DataFrame) -> DeltaMergeBuilder:
     """Return the MERGE of a `past_plan`'s actions."""
-    condition = "t.codebook_version = s.codebook_version AND t.item_id = s.item_id AND t.valid_from = s.at"
+    condition = "t.codebook_version = s.codebook_version AND t.item_id = s.item_id AND t.valid_from = s.merge_from"
     inserted: dict[str, str | Column] = {name: f"s.{name}" for name in table("semantic_id").columns}
     merge = store.delta("semantic_id").alias("t").merge(actions.alias("s"), condition)
     merge = merge.whenMatchedDelete("s.action = 'delete'")
@@ -201,6 +202,6 @@ def past_merge(store: Store, actions: DataFrame) -> DeltaMergeBuilder:
 
 
 def _do(action: str, row: str, **instead: Column) -> Column:
-    at = F.lit(None).cast("date") if action == "insert" else F.col(f"{row}.valid_from")
+    meant = F.lit(None).cast("date") if action == "insert" else F.col(f"{row}.valid_from")
     values = [instead.get(name, F.col(f"{row}.{name}")).alias(name) for name in table("semantic_id").columns]
-    return F.struct(F.lit(action).alias("action"), at.alias("at"), *values)
+    return F.struct(F.lit(action).alias("action"), meant.alias("merge_from"), *values)
