@@ -1,4 +1,4 @@
-"""Making up for missed nights: one night after the other, each as the nightly run would have made it."""
+"""What a backfill does, in its three forms: which dates, one after the other, and the texts for a terminal."""
 
 from __future__ import annotations
 
@@ -101,9 +101,8 @@ def replay(ctx: Context, job: Job, plan: Plan) -> StepResult:
             _refuse_overtaken(day, releases.load(ctx.store).current)
             run_within(ctx, job, day, catalog=None, replayed=True)
         except SemidError as error:
-            now = releases.load(ctx.store).current
             error.state = f"the backfill stopped at {day}, {number - 1} of {len(plan.replay)} nights are published; "
-            error.state += "no release yet" if now is None else f"current release is {now.release_id} of {now.run_date}"
+            error.state += _standing(releases.load(ctx.store))
             raise
     made = _nights_of(releases.load(ctx.store), [*plan.done, *plan.replay])
     rows = sum(_moves(made[day]) for day in plan.replay)
@@ -125,7 +124,7 @@ def shown_plan(ctx: Context, plan: Plan) -> str:
     made = _nights_of(history, plan.done)
     done = [(str(day), "done", f"release {made[day].release_id}", *_moved(made[day])) for day in plan.done]
     nights = [(str(day), "replay", *_fed(ctx, day)) for day in plan.replay]
-    head = f"{len(plan.replay)} of {len(plan.done) + len(plan.replay)} nights to replay; {history.describe()}"
+    head = f"{len(plan.replay)} of {len(plan.done) + len(plan.replay)} nights to replay; {_standing(history)}"
     return "\n".join([head, *aligned([*done, *nights])])
 
 
@@ -137,7 +136,7 @@ def shown_rebuild(ctx: Context, plan: Plan) -> str:
         past = past_of(history, day)
         now = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
         rows.append((str(day), f"until {past.until}", f"{now:,} items so far", *_fed(ctx, day)))
-    return "\n".join([f"{len(rows)} date(s) to rebuild; {history.describe()}", *aligned(rows)])
+    return "\n".join([f"{len(rows)} date(s) to rebuild; {_standing(history)}", *aligned(rows)])
 
 
 def shown_codebook(ctx: Context, plan: Plan) -> str:
@@ -149,7 +148,7 @@ def shown_codebook(ctx: Context, plan: Plan) -> str:
         items = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
         rows.append((str(day), f"{items:,} items", f"under version {past.active} so far"))
     head = f"{len(plan.replay)} date(s) to assign with version {ctx.flags.codebook}, {len(plan.done)} done"
-    return "\n".join([f"{head}; {history.describe()}", *aligned(rows)])
+    return "\n".join([f"{head}; {_standing(history)}", *aligned(rows)])
 
 
 def shown_releases(store: Store, numbers: Mapping[str, int]) -> str:
@@ -182,6 +181,11 @@ def _fed(ctx: Context, day: date) -> tuple[str, ...]:
     return str(config.catalog.path), *told
 
 
+def _standing(history: Releases) -> str:
+    now = history.current
+    return "nothing is published yet" if now is None else f"current release is {now.release_id} of {now.run_date}"
+
+
 def _moves(release: Release) -> int:
     return sum(release.counts[name] for name in ("added", "changed", "removed"))
 
@@ -201,7 +205,7 @@ def _finished(store: Store, history: Releases) -> frozenset[date]:
     if current is None or not current.of_feed:
         return history.nights
     row = runs.find(store, current.run_id)
-    return history.nights if row is None or row["status"] == "done" else history.nights - {current.run_date}
+    return history.nights - {current.run_date} if row is not None and row["status"] == "running" else history.nights
 
 
 def _refuse_overtaken(day: date, current: Release | None) -> None:
