@@ -32,10 +32,11 @@ def main(ctx: Context) -> StepResult:
     run_id = staged_run(ctx.store, getattr(ctx.flags, "staged_run", None), ctx.run_id)
     found = serving.serving_of(ctx.store, run_id, fingerprint_of(ctx.config), ctx.config.codebook)
     after = serving.after_publishing(found, ctx.config.retrain.served, shadow=getattr(ctx.flags, "shadow", False))
+    replayed = after.kind == "nightly" and getattr(ctx.flags, "replayed", False)
     publication = Publication(
         run_id=run_id,
         run_date=ctx.run_date,
-        kind=after.kind,
+        kind="backfill" if replayed else after.kind,
         active=after.active,
         serving=after.serving,
         verdict=passed_verdict(ctx.store, run_id),

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS release (
   codebook_version INT COMMENT 'Codebook that is active from here on',
   serving_versions ARRAY<INT> COMMENT 'Codebooks whose IDs are kept current',
   table_versions MAP<STRING, BIGINT> COMMENT 'Delta version of every table read and written',
-  counts MAP<STRING, BIGINT> COMMENT 'Items added, changed, removed, unchanged, and rows quarantined',
+  counts MAP<STRING, BIGINT> COMMENT 'Items added, changed, removed, unchanged, and rows quarantined; for a release that replaced a past date these are of that date, rebuilt_date (20260105) under codebook rebuilt_version',
   verdict STRING NOT NULL COMMENT 'pass, warn or block',
   created_at TIMESTAMP NOT NULL COMMENT 'When the row was written, UTC'
 ) USING DELTA

@@ -18,7 +18,7 @@ from tests.nights import SETTINGS
 KILL_AT = Path(__file__).with_name("kill_at.py")
 pytestmark = pytest.mark.faults
 
-NIGHT1, NIGHT2 = "2026-01-01", "2026-01-02"
+NIGHT1, NIGHT2, NIGHT3 = "2026-01-01", "2026-01-02", "2026-01-03"
 STEPS = [
     ("after", f"semid.jobs.{step}:main")
     for step in ("ingest_catalog", "embed_items", "train_codebook", "assign_ids", "check_drift")
@@ -110,3 +110,21 @@ def test_a_killed_retrain_ends_as_an_undisturbed_one(spark: SparkSession, nights
     for command in commands.values():
         undisturbed(command)
     assert content(spark, tmp_path / "killed") == content(spark, tmp_path / "twin")
+
+
+def test_a_killed_backfill_ends_as_an_undisturbed_one(spark: SparkSession, nights: Path, tmp_path: Path) -> None:
+    """Killed inside the first night's publish, then right after it was published: two dates, released once each."""
+    shutil.copyfile(nights / "feed.jsonl", tmp_path / f"{NIGHT2}.jsonl")
+    catalog.write_jsonl(catalog.second_night(catalog.items(120))[:-12], tmp_path / f"{NIGHT3}.jsonl")
+    commands = {}
+    for name in ("killed", "twin"):
+        shutil.copytree(nights / "first", tmp_path / name)
+        where = ["--warehouse", str(tmp_path / name), "--catalog", str(tmp_path / "{date}.jsonl")]
+        commands[name] = ["backfill", *where, "--start", NIGHT2, "--end", NIGHT3, *SETTINGS]
+    for point in (INSIDE_PUBLISH[1], ("after", "semid.jobs.publish_ids:main")):
+        killed(point, commands["killed"])
+    for command in commands.values():
+        undisturbed(command)
+    assert content(spark, tmp_path / "killed") == content(spark, tmp_path / "twin")
+    rows = Store(spark, str(tmp_path / "killed")).read("run").where("job IN ('nightly', 'backfill')").collect()
+    assert {row.status for row in rows} == {"done"}

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from semid.cli.job import run_job
-from semid.jobs import promote, retrain
+from semid.jobs import backfill, promote, retrain
 from semid.tables import releases
 from semid.tables.intervals import only_open
 from semid.tables.query import open_reader
 from semid.tables.store import Store
 from tests import catalog
-from tests.nights import SETTINGS, Nights, semid_nightly
+from tests.nights import NIGHT1, NIGHT2, SETTINGS, Nights, semid_nightly
+from tests.small_nights import copy
 
 DAY3, DAY4, DAY5 = "2026-01-07", "2026-01-08", "2026-01-09"
 
@@ -180,3 +181,41 @@ def test_a_retrain_before_the_first_night_is_refused(
     """Exit 2, with what to do first."""
     assert run_job(retrain.JOB, ["--warehouse", str(tmp_path / "warehouse"), *SETTINGS, "--run-date", DAY3]) == 2
     assert "there is no active codebook to follow" in capsys.readouterr().err
+
+
+def valid(store: Store, version: int, day: str) -> dict[str, tuple[str, str]]:
+    rows = store.read("semantic_id").where(f"codebook_version = {version} AND valid_from <= '{day}'")
+    rows = rows.where(f"valid_to IS NULL OR valid_to > '{day}'").collect()
+    assert len(rows) == len({row.item_id for row in rows})
+    return {row.item_id: (row.content_hash, row.semantic_id) for row in rows}
+
+
+def test_a_codebook_is_given_to_the_dates_before_it_came(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Logs of both nights before the retrain join to version 2; every row that was there stays; done is done."""
+    store = copy(story.store, tmp_path / "warehouse")
+    days = (NIGHT1, NIGHT2, DAY3, DAY4, DAY5)
+    before = {(version, day): valid(store, version, day) for version in (1, 2) for day in days}
+    assert not before[2, NIGHT1]
+    flags = ["--warehouse", store.warehouse, "--codebook", "2", *SETTINGS]
+    assert run_job(backfill.JOB, [*flags, "--dry-run"]) == 0
+    assert "2 date(s) to assign with version 2, 0 done" in capsys.readouterr().out
+    assert run_job(backfill.JOB, flags) == 0
+    after = {key: valid(store, *key) for key in before}
+    for day in (NIGHT1, NIGHT2):
+        contents = {item: content for item, (content, _) in before[1, day].items()}
+        assert {item: content for item, (content, _) in after[2, day].items()} == contents
+        kept = {item for item, (content, _) in after[2, day].items() if before[2, DAY3].get(item, ("",))[0] == content}
+        assert {item: after[2, day][item] for item in kept} == {item: before[2, DAY3][item] for item in kept}
+        assert len(kept) > 280
+    assert {key for key in before if before[key] != after[key]} == {(2, NIGHT1), (2, NIGHT2)}
+    given = store.read("semantic_id").select("codebook_version", "semantic_id", "item_id").distinct()
+    assert given.groupBy("codebook_version", "semantic_id").count().where("count > 1").isEmpty()
+    ledger = store.read("semantic_id_change").where("to_version = 2").select("item_id", "new_semantic_id")
+    ids = store.read("semantic_id").where("codebook_version = 2").select("item_id", "semantic_id")
+    assert ids.subtract(ledger).isEmpty()
+    capsys.readouterr()
+    assert run_job(backfill.JOB, [*flags, "--dry-run"]) == 0
+    assert "0 date(s) to assign with version 2, 2 done" in capsys.readouterr().out
+    assert run_job(backfill.JOB, ["--warehouse", store.warehouse, "--codebook", "7", *SETTINGS]) == 2

@@ -8,27 +8,30 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from semid.cli.execution import Execution, write_metrics
 from semid.cli.failure import show
+from semid.cli.flags import config_of, job_parser, run_date_of
 from semid.cli.logs import Console
-from semid.config import SemidConfig, SparkConfig, load_config
+from semid.config import SemidConfig, SparkConfig
 from semid.environment import archive
 from semid.environment.jars import require_jars
 from semid.environment.java import require_java
 from semid.errors import ConfigError, GateBlocked, SemidError
 from semid.frames import session
 from semid.ids import RUN_ID_PATTERN, derive_run_id
+from semid.nights import of_night
 from semid.tables import releases, runs
 from semid.tables.commit import finish_interrupted
-from semid.tables.lock import local_path, writing
+from semid.tables.lock import writing
 from semid.tables.store import Store, to_json
 from semid.tables.views import save_catalog
+
+__all__ = ["Context", "Job", "StepResult", "job_parser", "run_job", "run_steps", "run_within", "start_session"]
 
 log = logging.getLogger("semid")
 
@@ -79,6 +82,8 @@ class Job:
         release: Kind of the release it makes.
         inputs: Fingerprint of what its own flags bring, beside the configuration and the tables.
         show: Text about a run that is done, for the terminal; also when it was done before.
+        plan: Text about what it would do, for `--dry-run`; asked without the lock, so it writes nothing.
+        again: Whether a run that is done starts once more: the job finds itself what is left to do.
     """
 
     name: str
@@ -88,21 +93,8 @@ class Job:
     release: str = "nightly"
     inputs: Callable[[SparkSession, argparse.Namespace], str] = lambda _spark, _flags: ""
     show: Callable[[Store, str], str] | None = None
-
-
-def job_parser(doc: str | None, *, feed: bool = False) -> argparse.ArgumentParser:
-    """Return the parser with the flags of every job; with `--catalog` for the jobs that read the feed."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", metavar="FILE", help="YAML file that overrides the defaults")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override one setting")
-    parser.add_argument("--warehouse", metavar="DIR", help="folder or URI of the tables")
-    parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="logical date; today by default")
-    parser.add_argument("--run-id", metavar="ID", help="derived from job, date, configuration and inputs by default")
-    parser.add_argument("--log-format", choices=("text", "json"), help="how lines are logged; see observe.log_format")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    if feed:
-        parser.add_argument("--catalog", metavar="PATH", help="the feed: a file or folder")
-    return parser
+    plan: Callable[[Context], str] | None = None
+    again: bool = False
 
 
 def start_session(config: SparkConfig) -> SparkSession:
@@ -154,11 +146,29 @@ def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
     return results
 
 
+def run_within(ctx: Context, job: Job, run_date: date, **flags: object) -> None:
+    """Run another job of a date, all as `run_job` does it, in the session and under the lock of the job that runs.
+
+    Args:
+        ctx: Of the job that runs; its flags hold for the other one too.
+        job: The other job.
+        run_date: Its logical date.
+        flags: Further flags of the other job.
+    """
+    asked = argparse.Namespace(**{**vars(ctx.flags), "run_id": None, **flags})
+    opened = _context(job, asked, ctx.store, ctx.config, run_date)
+    _attempt(job, replace(opened, context=replace(opened.context, keep=ctx.keep)))
+
+
 def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
-    run_date = _run_date(flags.run_date)
+    run_date = run_date_of(flags)
     if flags.run_id is not None and not re.fullmatch(RUN_ID_PATTERN, flags.run_id):
         raise ConfigError("a run id is up to 128 letters, digits and _ . : + -", where=f"--run-id {flags.run_id}")
-    config = _config(flags)
+    config = config_of(flags)
+    if job.plan and flags.dry_run:
+        spark = start_session(config.spark)
+        print(job.plan(Context(spark, config, Store(spark, config.warehouse), "dry-run", run_date, flags)))
+        return
     execution.read_config(config, run_date, flags.log_format)
     holder = f"{job.name} of {run_date}" + (f", run {flags.run_id}" if flags.run_id else "")
     with writing(config.warehouse, holder):
@@ -192,7 +202,10 @@ def _context(job: Job, flags: argparse.Namespace, store: Store, config: SemidCon
     from semid.frames.ingest import feed_fingerprint
     from semid.frames.pairs import pairs_fingerprint
 
-    feed = feed_fingerprint(store.spark, config.catalog) if hasattr(flags, "catalog") else ""
+    feed = ""
+    if hasattr(flags, "catalog"):
+        config = of_night(config, run_date)
+        feed = feed_fingerprint(store.spark, config.catalog)
     feed += getattr(flags, "staged_run", None) or ""
     feed += pairs_fingerprint(store.spark, config.codebook)
     feed += job.inputs(store.spark, flags)
@@ -206,7 +219,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
     earlier = runs.find(ctx.store, ctx.run_id)
     if earlier is not None:
         runs.refuse_reuse(earlier, job.name, ctx.run_date, inputs)
-        if _is_done(ctx, earlier):
+        if _is_done(ctx, earlier) and not job.again:
             log.info("nothing to do: run %s is done", ctx.run_id)
             ctx.keep([earlier])
             return
@@ -237,35 +250,6 @@ def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
     if row["status"] != "done":
         runs.save(ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})])
     return True
-
-
-def _config(flags: argparse.Namespace) -> SemidConfig:
-    overrides = list(flags.set)
-    config = load_config(flags.config, overrides)
-    catalog = config.catalog
-    if feed := getattr(flags, "catalog", None) or catalog.path:
-        catalog = catalog.model_copy(update={"path": _local(feed)})
-    warehouse = _local(flags.warehouse or config.warehouse)
-    return config.model_copy(update={"catalog": catalog, "warehouse": warehouse})
-
-
-def _local(location: str) -> str:
-    # model_copy does not validate: a location from a flag passes the same check as one from a file.
-    checked = load_config(overrides=[f"warehouse={to_json(location)}"]).warehouse
-    folder = local_path(checked)
-    return checked if folder is None else str(Path(folder).expanduser().resolve())
-
-
-def _run_date(text: str | None) -> date:
-    today = datetime.now(UTC).date()
-    try:
-        run_date = date.fromisoformat(text) if text else today
-    except ValueError as error:
-        raise ConfigError("a run date is written YYYY-MM-DD", where=f"--run-date {text}") from error
-    # A day of grace: the logical date may come from a time zone ahead of UTC.
-    if run_date > today + timedelta(days=1):
-        raise ConfigError(f"the run date lies in the future (today is {today})", where=f"--run-date {text}")
-    return run_date
 
 
 def _outcome(result: StepResult) -> dict[str, Any]:

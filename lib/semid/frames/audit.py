@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -46,6 +47,7 @@ class Audit:
         thresholds: The gate's thresholds.
         shadow: Whether a candidate is only served beside the active version, so that no reader moves.
         record: Takes what Great Expectations answers; None when nobody wants it.
+        instead: Frames that stand in for tables: the catalog and the IDs of a past date.
     """
 
     store: Store
@@ -54,6 +56,7 @@ class Audit:
     thresholds: Thresholds
     shadow: bool = False
     record: Record | None = None
+    instead: Mapping[str, DataFrame] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
         """Return the checks of the staged rows and of the tables as they would be after publication.
@@ -85,7 +88,7 @@ class Audit:
 
     def _of_version(self, card: Card) -> list[Check]:
         version, levels = card.codebook_version, len(card.codebook_sizes)
-        same, ids = F.col("codebook_version") == version, self.store.read("semantic_id")
+        same, ids = F.col("codebook_version") == version, self._read("semantic_id")
         staged = staged_rows(self.store, self.run_id).where(same).persist()
         try:
             # Side by side: loading Great Expectations takes 3 s, in which Spark can count.
@@ -95,7 +98,7 @@ class Audit:
                 counted = profile(
                     staged,
                     ids.where(same),
-                    self.store.read("item_catalog"),
+                    self._read("item_catalog"),
                     self.store.read("semantic_id_change").where(F.col("to_version") == version),
                     card.codebook_sizes,
                 )
@@ -112,6 +115,9 @@ class Audit:
         near = compare_neighbours(sample, metrics, limits.neighbour_preservation)
         again = self._reproduced(version, sample) if counted.facts["current_items"] else []
         return [*on_rows.result(), *on_facts, *compare(counted, metrics, limits), *shifted, *near, *moved, *again]
+
+    def _read(self, name: str) -> DataFrame:
+        return self.instead[name] if name in self.instead else self.store.read(name)
 
     def _reproduced(self, version: int, sample: CodedSample) -> list[Check]:
         stored, published = registry.load(self.store, version), sample.published & sample.among

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 
+from delta.tables import DeltaMergeBuilder
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from semid.errors import ConfigError
 from semid.tables import releases
 from semid.tables.contract import table
-from semid.tables.intervals import changed_ids, moved_ids, only_open
+from semid.tables.intervals import changed_ids, moved_ids, only_open, valid_on
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
 log = logging.getLogger(__name__)
+
+Merge = Callable[[Store, DataFrame], DeltaMergeBuilder]
 
 _APP = "semid.publish"
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -43,7 +47,9 @@ def refuse_older_date(run_date: date, active: Release | None) -> None:
         )
 
 
-def commit(store: Store, history: Releases, release: Release, actions: DataFrame | None) -> Release:
+def commit(
+    store: Store, history: Releases, release: Release, actions: DataFrame | None, merge: Merge | None = None
+) -> Release:
     """Carry out a release and return it as it was recorded.
 
     Args:
@@ -51,10 +57,12 @@ def commit(store: Store, history: Releases, release: Release, actions: DataFrame
         history: The releases before it.
         release: The release; its counts and the versions it writes are filled in here.
         actions: What to do to `semantic_id`, from `publish.planned`; None when it stays as it is.
+        merge: Makes the MERGE of the actions; by default the one that closes and opens current rows.
     """
     version = None
     if actions is not None:
-        _merge(store, actions, release)
+        with _carrying(store.spark, release, _TXN_APP, _TXN_VERSION):
+            (merge or partial(_merge, serving=release.serving_versions))(store, actions).execute()
         version = store.version("semantic_id")
     _tell(store, history, release, version)
     return _announce(store, release, version)
@@ -84,9 +92,9 @@ def finish_interrupted(store: Store) -> bool:
     return False
 
 
-def _merge(store: Store, actions: DataFrame, release: Release) -> None:
+def _merge(store: Store, actions: DataFrame, serving: Sequence[int]) -> DeltaMergeBuilder:
     # Only the folders of the versions that are served are read: the table is partitioned by version.
-    served = ", ".join(str(int(version)) for version in release.serving_versions)
+    served = ", ".join(str(int(version)) for version in serving)
     condition = f"t.codebook_version IN ({served}) AND t.valid_to IS NULL"
     condition += " AND t.codebook_version = s.codebook_version AND t.item_id = s.merge_item_id"
     inserted: dict[str, str | Column] = {name: f"s.{name}" for name in table("semantic_id").columns}
@@ -95,8 +103,7 @@ def _merge(store: Store, actions: DataFrame, release: Release) -> None:
     merge = merge.whenMatchedDelete("s.action = 'delete'")
     merge = merge.whenMatchedUpdate("s.action = 'close'", {"valid_to": "s.run_date"})
     merge = merge.whenMatchedUpdate("s.action = 'replace'", replaced)
-    with _carrying(store.spark, release, _TXN_APP, _TXN_VERSION):
-        merge.whenNotMatchedInsert("s.action = 'insert'", inserted).execute()
+    return merge.whenNotMatchedInsert("s.action = 'insert'", inserted)
 
 
 @contextmanager
@@ -124,7 +131,7 @@ def _tell(store: Store, history: Releases, release: Release, version: int | None
 def _changes(store: Store, left: Release | None, release: Release, version: int | None) -> DataFrame:
     rows = []
     if version is not None:
-        rows.append(changed_ids(store.changes("semantic_id", version), release.release_id))
+        rows.append(changed_ids(store.changes("semantic_id", version), release.release_id, release.rebuilt_date))
     if left is not None and left.codebook_version is not None and release.codebook_version is not None:
         versions = (left.codebook_version, release.codebook_version)
         ids = store.read("semantic_id", version)
@@ -145,9 +152,11 @@ def _announce(store: Store, release: Release, version: int | None) -> Release:
 
 def _counts(store: Store, release: Release, version: int | None) -> dict[str, int]:
     assert release.codebook_version is not None
-    active = F.col("codebook_version") == release.codebook_version
+    of = release.counts.get("rebuilt_version", release.codebook_version)
+    active = F.col("codebook_version") == of
     changes = store.read("semantic_id_change").where(active & (F.col("release_id") == release.release_id))
-    items = only_open(store.read("semantic_id", version), [release.codebook_version]).select(F.lit("items").alias("of"))
+    ids = store.read("semantic_id", version).where(active & valid_on(release.rebuilt_date))
+    items = ids.select(F.lit("items").alias("of"))
     found = changes.select(F.col("reason").alias("of")).unionByName(items).groupBy("of").count().collect()
     number = {row[0]: int(row[1]) for row in found}
     counts = {

@@ -21,7 +21,7 @@ def earlier_statuses(store: Store, run_id: str, nights: int) -> list[dict[tuple[
         run_id: The run that is checked now.
         nights: How many releases to go back.
     """
-    made = [r for r in releases.load(store).published if r.run_id != run_id and r.kind in ("bootstrap", "nightly")]
+    made = [r for r in releases.load(store).published if r.run_id != run_id and r.of_feed]
     wanted = [release.run_id for release in reversed(made)][:nights]
     if not wanted:
         return []

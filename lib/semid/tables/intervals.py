@@ -18,6 +18,14 @@ def only_open(ids: DataFrame, versions: Sequence[int]) -> DataFrame:
     return ids.where(F.col("codebook_version").isin(*versions) & F.col("valid_to").isNull())
 
 
+def valid_on(day: date | None) -> Column:
+    """Return the condition of the rows that are valid on a date; with None, of those that are valid now."""
+    if day is None:
+        return F.col("valid_to").isNull()
+    on = F.lit(day).cast("date")
+    return (F.col("valid_from") <= on) & (F.col("valid_to").isNull() | (F.col("valid_to") > on))
+
+
 def merge_plan(staged: DataFrame, current: DataFrame, wanted: DataFrame, run_date: date, release_id: int) -> DataFrame:
     """Return what a release does to `semantic_id`: one row per codebook version and item that it touches.
 
@@ -76,19 +84,20 @@ def _actions(day: Column, columns: Sequence[str]) -> Column:
     )
 
 
-def changed_ids(feed: DataFrame, release_id: int) -> DataFrame:
+def changed_ids(feed: DataFrame, release_id: int, day: date | None = None) -> DataFrame:
     """Return the `semantic_id_change` rows of a commit.
 
     Args:
         feed: The commit's change data feed of `semantic_id`.
         release_id: The release that made the commit.
+        day: The past date that the release rebuilt, if it did: then the intervals of that date count.
 
     Returns:
         One row per codebook version and item whose open interval appeared, changed or went; an item whose
         content changed but whose ID stayed counts as `content` with equal IDs.
     """
-    was_open = F.col("_change_type").isin("update_preimage", "delete") & F.col("valid_to").isNull()
-    is_open = F.col("_change_type").isin("update_postimage", "insert") & F.col("valid_to").isNull()
+    was_open = F.col("_change_type").isin("update_preimage", "delete") & valid_on(day)
+    is_open = F.col("_change_type").isin("update_postimage", "insert") & valid_on(day)
     before, after = _side(feed.where(was_open), "old"), _side(feed.where(is_open), "new")
     both = before.join(after, KEY, "full_outer")
     both = both.where(~F.col("old_semantic_id").eqNullSafe(F.col("new_semantic_id")) | _content_changed())

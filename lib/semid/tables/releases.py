@@ -25,6 +25,17 @@ class Release:
     verdict: str
     created_at: datetime | None = None
 
+    @property
+    def of_feed(self) -> bool:
+        """Whether the feed of its run date made it; a rebuilt date is no night of its own."""
+        return self.kind in ("bootstrap", "nightly", "backfill") and self.rebuilt_date is None
+
+    @property
+    def rebuilt_date(self) -> date | None:
+        """The past date whose IDs it replaced; None for a release that moved the current ones."""
+        number = self.counts.get("rebuilt_date")
+        return None if number is None else date.fromisoformat(str(number))
+
 
 @dataclass(frozen=True)
 class Releases:
@@ -46,6 +57,15 @@ class Releases:
     def next_id(self) -> int:
         """The number of the next release."""
         return self.rows[-1].release_id + 1 if self.rows else 1
+
+    @property
+    def nights(self) -> frozenset[date]:
+        """The dates whose night is published; one that a rollback took back on its own date may be published again."""
+        made = [row for row in self.published if row.of_feed]
+        current = self.current
+        return frozenset(
+            row.run_date for row in made if current and (row.run_date < current.run_date or not self.undone(row))
+        )
 
     def published_by(self, run_id: str) -> Release | None:
         """Return the newest release that a run published; None when it published none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,12 @@ def find(store: Store, run_id: str) -> dict[str, Any] | None:
     """Return the run's row as a mapping, or None."""
     rows = store.read("run").where(F.col("run_id") == run_id).collect()
     return rows[0].asDict() if rows else None
+
+
+def metrics_of(store: Store, run_id: str) -> dict[str, Any]:
+    """Return what a run counted."""
+    row = find(store, run_id)
+    return dict(json.loads(row["metrics"])) if row is not None and row["metrics"] else {}
 
 
 def refuse_reuse(row: Mapping[str, Any], job: str, run_date: date, inputs: str) -> None:

@@ -61,10 +61,32 @@ class Store:
     def version(self, name: str) -> int:
         """Return the newest Delta version of table `name`."""
         # Delta's own log object: 0.05 s, against 1.3 s for the Spark job behind `history(1)`; a night asks fifty times.
+        return int(self._snapshot(name)[1].version())
+
+    def live_files(self, name: str) -> tuple[int, int]:
+        """Return number and bytes of the data files of a table's newest version."""
+        snapshot = self._snapshot(name)[1]
+        return int(snapshot.numOfFiles()), int(snapshot.sizeInBytes())
+
+    def disk_use(self, path: str) -> tuple[int, int]:
+        """Return number and bytes of the files below a path of the warehouse."""
         jvm: Any = self.spark._jvm
-        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
-        nothing = jvm.scala.Option.empty()
-        return int(log.update(False, nothing, nothing).version())
+        location = jvm.org.apache.hadoop.fs.Path(self.path(path))
+        found = location.getFileSystem(self.spark._jsc.hadoopConfiguration()).getContentSummary(location)
+        return int(found.getFileCount()), int(found.getLength())
+
+    def checkpoint(self, name: str, oldest: int | None) -> None:
+        """Write the state of a table's newest version in one file, and remove what the log keeps no longer.
+
+        Args:
+            name: The table.
+            oldest: The oldest version to stay readable; None when only the newest must. Without a checkpoint of its
+                own it would need the log before it, which Delta removes by age alone.
+        """
+        log, snapshot, nothing = self._snapshot(name)
+        if oldest is not None:
+            log.createCheckpointAtVersion(oldest)
+        log.checkpointAndCleanUpDeltaLog(snapshot, nothing)
 
     def delta(self, name: str) -> DeltaTable:
         """Return table `name` for MERGE and history."""
@@ -89,6 +111,13 @@ class Store:
         """Replace the rows that meet `condition` by `df`, in one commit."""
         writer = conform(df, name).write.format("delta").mode("overwrite")
         writer.option("replaceWhere", condition).save(self.path(name))
+
+    def _snapshot(self, name: str) -> tuple[Any, Any, Any]:
+        """Return Delta's log of a table, its newest snapshot, and Scala's None."""
+        jvm: Any = self.spark._jvm
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
+        nothing = jvm.scala.Option.empty()
+        return log, log.update(False, nothing, nothing), nothing
 
 
 def to_json(value: Any) -> str:

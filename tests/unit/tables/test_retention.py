@@ -1,0 +1,58 @@
+"""How far back the tables must stay readable."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semid.tables.releases import Release
+from semid.tables.retention import kept_releases, lost_versions, oldest_versions, retention_days
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def release(number: int, age: int, **versions: int) -> Release:
+    made = NOW - timedelta(days=age)
+    return Release(
+        number, f"r{number}", date(2026, 1, 1), "nightly", "published", 1, (1,), versions, {}, "pass", created_at=made
+    )
+
+
+def test_releases_of_the_last_days_and_the_last_two_are_kept() -> None:
+    """Thirty days keep release 2; a warehouse that has slept for a year keeps its last two all the same."""
+    published = [release(1, 40), release(2, 29), release(3, 5), release(4, 1)]
+    assert [r.release_id for r in kept_releases(published, NOW - timedelta(days=30))] == [2, 3, 4]
+    asleep = [release(1, 900), release(2, 400), release(3, 370)]
+    assert [r.release_id for r in kept_releases(asleep, NOW - timedelta(days=30))] == [2, 3]
+    assert kept_releases([], NOW) == ()
+
+
+def test_the_oldest_recorded_version_of_each_table_counts() -> None:
+    """A table that only some releases recorded counts for these."""
+    kept = [release(1, 3, semantic_id=4, codebook=1), release(2, 2, semantic_id=3), release(3, 1, item_catalog=7)]
+    assert oldest_versions(kept) == {"semantic_id": 3, "codebook": 1, "item_catalog": 7}
+
+
+@given(st.integers(7, 400), st.none() | st.floats(0, 4000))
+def test_the_retention_covers_the_days_asked_for_and_the_oldest_commit(keep: int, age: float | None) -> None:
+    """In whole weeks, at least a day longer than both, and at most eight days longer than the longer of them."""
+    commit = None if age is None else NOW - timedelta(days=age)
+    days, needed = retention_days(NOW, keep, commit), max(keep, age or 0.0)
+    assert days % 7 == 0
+    assert needed + 1 - 1e-6 <= days <= needed + 8 + 1e-6
+
+
+def test_known_retentions() -> None:
+    """Thirty days and one are five weeks; a version committed 34.5 days ago takes six."""
+    assert retention_days(NOW, 30, None) == 35
+    assert retention_days(NOW, 30, NOW - timedelta(days=34.5)) == 42
+    assert retention_days(NOW, 7, NOW) == 14
+
+
+def test_versions_that_left_the_history_are_named() -> None:
+    """What is already gone cannot be protected: it is said, release by release."""
+    commits = {"semantic_id": {3: NOW}, "codebook": {1: NOW}}
+    kept = [release(1, 9, semantic_id=2, codebook=1), release(2, 1, semantic_id=3)]
+    assert lost_versions(kept, commits) == ["release 1: semantic_id version 2"]
