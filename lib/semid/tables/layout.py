@@ -42,8 +42,7 @@ def lay_out(store: Store, name: str, file_bytes: int = FILE_BYTES) -> bool:
         name: A table of the contract.
         file_bytes: Wanted size of a file.
     """
-    table = store.delta(name)
-    files, size = table.detail().select("numFiles", "sizeInBytes").collect()[0]
+    table, (files, size) = store.delta(name), store.live_files(name)
     columns = SORTED_BY.get(name, ()) if size > file_bytes else ()
     if _is_sorted(table) if columns else files <= 1:
         return False

@@ -1,4 +1,4 @@
-"""Upkeep of the tables: small files made one, files that no kept release needs removed, logs shortened."""
+"""Upkeep of the tables: small files made one, large tables sorted, files that nothing kept needs removed, logs cut."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ being made: they reach `semantic_id` before its `release` row is written.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from semid.errors import ConfigError
 from semid.tables.lock import local_path
+from semid.tables.places import replace_file
 
 if TYPE_CHECKING:  # this module also serves the commands that load no Spark
     from semid.tables.store import Store
@@ -93,9 +93,7 @@ def save_catalog(store: Store) -> None:
     if folder is None:
         _write_by_hadoop(store.spark, f"{store.warehouse.rstrip('/')}/{CATALOG_FILE}", text)
         return
-    unfinished = folder / f".{CATALOG_FILE}.{os.getpid()}"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / CATALOG_FILE)
+    replace_file(folder / CATALOG_FILE, text)
 
 
 def register(store: Store) -> None:
