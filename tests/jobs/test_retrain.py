@@ -141,7 +141,8 @@ def test_the_recipe_for_consumers_moves_a_trained_table(story: Story) -> None:
     """The SQL of docs/operations.md, on a table whose values name their code: the purity-weighted means."""
     page = Path(__file__).parents[2] / "docs" / "operations.md"
     (recipe,) = re.findall(r"```sql\n([^`]*FROM code_map[^`]*)```", page.read_text())
-    spark, code_map = story.store.spark, story.store.read("code_map")
+    spark = story.store.spark.newSession()  # views of its own
+    code_map = spark.read.format("delta").load(str(story.store.path("code_map")))
     rows = [
         (level, code, position, 10.0 * code + position)
         for level in (1, 2, 3)
@@ -150,11 +151,7 @@ def test_the_recipe_for_consumers_moves_a_trained_table(story: Story) -> None:
     ]
     spark.createDataFrame(rows, "level INT, code INT, position INT, value DOUBLE").createTempView("old_embedding")
     code_map.createTempView("code_map")
-    try:
-        moved = {(row.level, row.code, row.position): row.value for row in spark.sql(recipe).collect()}
-    finally:
-        spark.catalog.dropTempView("old_embedding")
-        spark.catalog.dropTempView("code_map")
+    moved = {(row.level, row.code, row.position): row.value for row in spark.sql(recipe).collect()}
     shares = defaultdict(list)
     for row in code_map.collect():
         shares[row.level, row.new_code].append((row.purity, row.old_code))
