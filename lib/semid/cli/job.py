@@ -27,6 +27,7 @@ from semid.ids import RUN_ID_PATTERN, derive_run_id
 from semid.nights import of_night
 from semid.tables import releases, runs
 from semid.tables.commit import finish_interrupted
+from semid.tables.intact import require_intact
 from semid.tables.lock import writing
 from semid.tables.store import Store, to_json
 from semid.tables.views import save_catalog
@@ -179,6 +180,7 @@ def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
         store.create_tables()
         log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
         try:
+            require_intact(store)
             if finish_interrupted(store):
                 save_catalog(store)
             opened = _context(job, flags, store, config, run_date)

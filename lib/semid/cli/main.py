@@ -17,6 +17,7 @@ READERS = {
     "explain": "show how one item came to its ID, and what is near it",
     "report": "write the newest release and the history as HTML pages",
     "status": "show releases, codebooks and the last verdict",
+    "verify": "read everything that is stored and compare it with what was written",
     "demo": "run two nights on the embedded catalog and show the result",
 }
 

@@ -16,6 +16,7 @@ from semid.frames.coded_sample import collect_table_sample
 from semid.frames.expectations import Record, declared, facts_frame, judge
 from semid.frames.profile import profile
 from semid.frames.promotion import to_prefix_counts
+from semid.frames.spark_errors import meaning_of
 from semid.measure.checks import compare, reproduced
 from semid.measure.drift import Profile
 from semid.measure.gate import Check, Thresholds
@@ -81,6 +82,8 @@ class Audit:
         except SemidError:
             raise
         except Exception as error:
+            if (known := meaning_of(error)) is not None:
+                raise known from error
             # A gate that breaks must stop the release, like one that finds something.
             log.exception("the checks failed")
             note = f"the checks themselves failed: {type(error).__name__}: {str(error).strip()[:200]}"

@@ -63,6 +63,11 @@ class Store:
         # Delta's own log object: 0.05 s, against 1.3 s for the Spark job behind `history(1)`; a night asks fifty times.
         return int(self._snapshot(name)[1].version())
 
+    def newest_commit(self, name: str) -> int | None:
+        """Return the bytes of the newest commit file of a table; None when its log is only a checkpoint."""
+        commits = self._snapshot(name)[1].logSegment().deltas()
+        return None if commits.isEmpty() else int(commits.last().getLen())
+
     def live_files(self, name: str) -> tuple[int, int]:
         """Return number and bytes of the data files of a table's newest version."""
         snapshot = self._snapshot(name)[1]

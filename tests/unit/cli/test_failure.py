@@ -6,9 +6,10 @@ import errno
 
 import pytest
 
-from semid.cli.failure import explained, show
+from semid.cli.failure import show
 from semid.cli.logs import Console
 from semid.errors import EnvironmentFault
+from semid.frames.spark_errors import explained
 
 FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
 
