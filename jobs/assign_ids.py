@@ -50,7 +50,7 @@ def main(ctx: Context) -> StepResult:
         mapped = to_code_map(only_open(inputs.ids, [found.active]), new)
         replace_code_map(store, mapped, found.active, found.candidate)
     for part in parts:
-        for frame in part.coded:
+        for frame in part.held:
             frame.unpersist()
     return StepResult(staged, staged, {"codebook_versions": list(found.versions)})
 

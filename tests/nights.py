@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from semid.cli.job import run_job
 from semid.jobs import nightly
@@ -39,8 +42,21 @@ def semid_nightly(warehouse: Path, feed: str, day: str, *more: str) -> int:
     return run_job(nightly.JOB, flags)
 
 
-def two_nights(spark: object, folder: Path) -> Nights:
-    """Run two nights with additions, edits, removals and bad rows."""
+def shared_nights(spark: object, folder: Path) -> Nights:
+    """Return the two nights of `folder`, run now when no other process has run them."""
+    with FileLock(folder.with_suffix(".lock")):
+        outcome = folder / "outcome.json"
+        if not outcome.exists():
+            folder.mkdir()
+            outcome.write_text(json.dumps(run_two_nights(spark, folder)))
+        codes, vectors = json.loads(outcome.read_text())
+    feeds = (str(folder / "feed1.jsonl"), str(folder / "feed2.jsonl"))
+    warehouse = folder / "warehouse"
+    return Nights(Store(spark, str(warehouse)), warehouse, feeds, tuple(codes), tuple(vectors))
+
+
+def run_two_nights(spark: object, folder: Path) -> tuple[list[int], list[int]]:
+    """Run two nights with additions, edits, removals and bad rows; return exit codes and rows of item_embedding."""
     first = catalog.items()
     feeds = (
         catalog.write_jsonl(first, folder / "feed1.jsonl"),
@@ -51,4 +67,4 @@ def two_nights(spark: object, folder: Path) -> Nights:
     for feed, day in zip(feeds, (NIGHT1, NIGHT2), strict=True):
         codes.append(semid_nightly(folder / "warehouse", feed, day))
         vectors.append(store.read("item_embedding").count())
-    return Nights(store, folder / "warehouse", feeds, (codes[0], codes[1]), (vectors[0], vectors[1]))
+    return codes, vectors

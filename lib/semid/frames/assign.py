@@ -40,12 +40,12 @@ class Assigned:
     Attributes:
         arrivals: (codebook_version, item_id, content_hash) of the items that need an ID.
         rows: The same items with codes, quantization_error and dedup_index.
-        coded: Persisted codes of their contents; unpersist them when the rows are written.
+        held: Persisted frames behind them; unpersist them when the rows are written.
     """
 
     arrivals: DataFrame
     rows: DataFrame
-    coded: tuple[DataFrame, ...]
+    held: tuple[DataFrame, ...]
 
 
 def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> Assigned:
@@ -61,7 +61,8 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> As
         incumbents: At the first assignment under a retrained codebook the version whose codes it should leave
             where they are, as far as its tolerance goes; None otherwise.
     """
-    arrivals = only_arrivals(inputs.catalog, only_open(inputs.ids, [stored.version]))
+    # What is looked at more than once is persisted: encoding twice would double the night's work.
+    arrivals = only_arrivals(inputs.catalog, only_open(inputs.ids, [stored.version])).persist()
     known = to_given_codes(inputs.ids, stored.version)
     unknown = arrivals.join(known, "content_hash", "left_anti")
     contents = only_contents_of(inputs.embeddings, unknown, stored.model)
@@ -70,7 +71,6 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> As
     else:
         old = to_given_codes(only_open(inputs.ids, [incumbents]), incumbents)
         coded = to_kept_contents(contents, old, stored)
-    # What is looked at twice is persisted: encoding it twice would double the night's work.
     raw = () if stored.capacity is None else (coded.persist(),)
     if stored.capacity is not None:
         coded = within_capacity(coded, contents, known, stored)
@@ -78,7 +78,7 @@ def assign(inputs: Inputs, stored: StoredCodebook, incumbents: int | None) -> As
     ledger = to_ledger(inputs.changes, stored.version if incumbents is None else incumbents)
     numbered = with_dedup_index(to_item_codes(arrivals, coded), ledger)
     version = F.lit(stored.version).cast("int").alias("codebook_version")
-    return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), (coded, *raw))
+    return Assigned(arrivals.select(version, "*"), numbered.select(version, "*"), (arrivals, coded, *raw))
 
 
 def incumbents_of(inputs: Inputs, found: Serving, version: int) -> int | None:

@@ -149,7 +149,7 @@ def stage_past(store: Store, feed: PastFeed, past: Past, run_id: str) -> int:
     rows = to_staged(reduce(DataFrame.unionByName, [part.rows for part in parts]), run_id, past.day)
     staged = stage(store, rows, reduce(DataFrame.unionByName, [part.arrivals for part in parts]), run_id)
     for part in parts:
-        for frame in part.coded:
+        for frame in part.held:
             frame.unpersist()
     return staged
 
