@@ -31,9 +31,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
     session = start_session(SparkConfig(properties=None))
     session.sparkContext.setLogLevel("OFF")
-    # Tiny tables: compiling a plan to bytecode costs more than running it; an eighth of a night's time.
+    # Tiny tables: compiling a plan to bytecode costs more than running it (an eighth of a night's time), and so does
+    # planning it again after each of 48 stages (with the partitions a quarter of its processor time).
     session.conf.set("spark.sql.codegen.wholeStage", "false")
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    session.conf.set("spark.sql.adaptive.enabled", "false")
+    session.conf.set("spark.sql.shuffle.partitions", "2")
+    session.conf.set("spark.databricks.delta.snapshotPartitions", "1")
     yield session
     session.stop()
 
