@@ -24,12 +24,12 @@ date, configuration and feed, so every task may be cleared and run again at any 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator, ShortCircuitOperator
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain
-from submit import DEFAULTS, RETRAIN_PROPOSED, SEMANTIC_ID, WAREHOUSE, SemidJob, status, within
+from submit import DEFAULTS, FIRST_DATE, RETRAIN_PROPOSED, SEMANTIC_ID, WAREHOUSE, SemidJob, status, within
 
 # Longest time of each step, from how long it may honestly take: embedding is the one that grows with the arrivals.
 STEPS = {
@@ -64,7 +64,7 @@ with DAG(
     description="A feed in, published semantic IDs out",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1),
+    start_date=FIRST_DATE,
     catchup=False,
     max_active_runs=1,
     params={"run_date": Param(None, type=["null", "string"], format="date", title="Run date, if not the trigger's")},

@@ -19,14 +19,14 @@ trains on what is there now.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator, PythonOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 from airflow.sdk.exceptions import AirflowSkipException
-from submit import DEFAULTS, RETRAIN_PROPOSED, SEMANTIC_ID, WAREHOUSE, SemidJob, query, status, within
+from submit import DEFAULTS, FIRST_DATE, RETRAIN_PROPOSED, SEMANTIC_ID, WAREHOUSE, SemidJob, query, status, within
 
 CHURN = """
 SELECT level, value FROM drift_report
@@ -69,7 +69,7 @@ with DAG(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 6 * * 0", timezone="UTC"), assets=[RETRAIN_PROPOSED]
     ),
-    start_date=datetime(2026, 1, 1),
+    start_date=FIRST_DATE,
     catchup=False,
     max_active_runs=1,
     params={"run_date": Param(None, type=["null", "string"], format="date", title="Run date, if not the trigger's")},

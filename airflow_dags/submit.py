@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ CONFIG = f"{{{{ var.value.get('semid_config', '{HOME}/conf/default.yaml') }}}}"
 PROPERTIES = f"{{{{ var.value.get('semid_spark_properties', '{HOME}/conf/spark/local.conf') }}}}"
 # Airflow 3: a cron run's logical date is the time it was triggered at, and a run triggered by hand may have none.
 RUN_DATE = "{{ params.run_date or (dag_run.logical_date or dag_run.run_after) | ds }}"
+
+FIRST_DATE = datetime(2000, 1, 1)
+"""Start date of the scheduled DAGs, before any feed: a run for a date before it has no tasks and is a success."""
 
 DEFAULTS = {
     "owner": "semid",

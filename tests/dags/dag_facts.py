@@ -143,6 +143,7 @@ def main() -> None:
         "import_errors": bag.import_errors,
         "structure": {name: structure(dag) for name, dag in bag.dags.items()},
         "docs": {name: dag.doc_md for name, dag in bag.dags.items()},
+        "starts": {name: dag.start_date and str(dag.start_date.date()) for name, dag in bag.dags.items()},
         "deadlines": {name: bool(dag.deadline) for name, dag in bag.dags.items()},
         "serialized": {name: bool(DagSerialization.to_dict(dag)) for name, dag in bag.dags.items()},
         "run_dates": run_dates(bag),

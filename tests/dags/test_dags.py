@@ -59,6 +59,12 @@ def test_every_dag_has_a_runbook_and_a_deadline(facts: dict[str, Any]) -> None:
     assert facts["late"] == [True, None]
 
 
+def test_no_feed_is_older_than_the_first_date_of_a_dag(facts: dict[str, Any]) -> None:
+    """A run for a date before a DAG's first one has no tasks and ends as a success: the Tate's feeds are of 2013."""
+    starts = facts["starts"]
+    assert starts == {"semid_nightly": "2000-01-01", "semid_retrain": "2000-01-01", "semid_backfill": None}
+
+
 def test_the_spark_submit_commands_are_the_golden_ones(facts: dict[str, Any]) -> None:
     """The rendered command of every task that submits; SEMID_REBUILD_GOLDEN=1 writes the file again."""
     shown = "\n".join(f"{name}\n  {line}\n" for name, line in facts["commands"].items())
