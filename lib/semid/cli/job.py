@@ -51,6 +51,8 @@ class Context:
     run_date: date
     flags: argparse.Namespace
     keep: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _rows: None
+    steps: list[Mapping[str, Any]] = field(default_factory=list)
+    """Rows of table `run` of the steps done; they are written with the row of their run, in one commit."""
 
     def save_runs(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows of table `run`, and keep them for the metrics of this execution."""
@@ -143,7 +145,7 @@ def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
             rows[-1] = runs.closed(rows[-1], _outcome(results[step.name]))
             log.info("    %s in %.1f s", _summary(results[step.name]), rows[-1]["seconds"])
     finally:
-        ctx.save_runs(rows)
+        ctx.steps.extend(rows)
     return results
 
 
@@ -233,11 +235,11 @@ def _attempt(job: Job, opened: _Opened) -> None:
     try:
         result = job.main(ctx)
     except BaseException as error:
-        ctx.save_runs([runs.closed(row, runs.failure(error))])
+        ctx.save_runs([*ctx.steps, runs.closed(row, runs.failure(error))])
         if isinstance(error, GateBlocked):
             releases.record_blocked(ctx.store, error.run_id or ctx.run_id, ctx.run_date, job.release)
         raise
-    ctx.save_runs([runs.closed(row, _outcome(result))])
+    ctx.save_runs([*ctx.steps, runs.closed(row, _outcome(result))])
 
 
 def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
