@@ -1,0 +1,204 @@
+"""The log's second reader against delta-rs, over random histories; and whatever happens to a log file is noticed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from semid.tables.delta_log import read_log
+from semid.tables.verify import verify_table
+
+DAY_MS = 86_400_000
+PLACES = ["a b", "x%20=é", "/:#?", None]
+"""Partition values that Delta writes percent-encoded, once for the folder and once more for the log."""
+
+
+def some_rows(first: int, count: int) -> pa.Table:
+    numbers = range(first, first + count)
+    place = pa.array([PLACES[n % 4] for n in numbers], pa.string())
+    odd = pa.array([n if n % 2 else None for n in numbers], pa.int64())
+    return pa.table({"n": pa.array(numbers, pa.int64()), "odd": odd, "place": place})
+
+
+def write_side_file(file: Path) -> None:
+    """Write what Hadoop's local file system writes beside a file: a CRC-32 of every 512 bytes."""
+    content = file.read_bytes()
+    sums = [zlib.crc32(content[at : at + 512]) for at in range(0, len(content), 512)]
+    side = file.with_name(f".{file.name}.crc")
+    side.write_bytes(b"crc\0" + struct.pack(f">i{len(sums)}I", 512, *sums))
+
+
+@contextmanager
+def damaged(file: Path, content: bytes | None) -> Iterator[None]:
+    """Let a file hold `content`, or nothing at all, for a while."""
+    sound = file.read_bytes()
+    try:
+        if content is None:
+            file.unlink()
+        else:
+            file.write_bytes(content)
+        yield
+    finally:
+        file.write_bytes(sound)
+
+
+class History(RuleBasedStateMachine):
+    """Commits of delta-rs to a small table, with the checksums that Spark writes beside them.
+
+    What the log gives is compared with delta-rs after every step, and any file of the log may be damaged for a moment.
+    """
+
+    @initialize(partitioned=st.booleans(), hadoop=st.booleans())
+    def create(self, partitioned: bool, hadoop: bool) -> None:
+        self.folder, self.hadoop, self.next = Path(tempfile.mkdtemp()), hadoop, 8
+        self.table = self.folder / "t"
+        by = ["place"] if partitioned else None
+        write_deltalake(self.table, some_rows(0, 8), partition_by=by)
+        self.committed()
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder)
+
+    def committed(self) -> None:
+        """Write the version checksum (PROTOCOL.md), and Hadoop's beside every file when that is to be there."""
+        delta, log = DeltaTable(self.table), self.table / "_delta_log"
+        sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
+        checksum = {"numFiles": len(sizes), "tableSizeBytes": sum(sizes)}
+        (log / f"{delta.version():020}.crc").write_text(json.dumps(checksum))
+        if self.hadoop:
+            for file in [file for file in log.iterdir() if not file.name.startswith(".")]:
+                write_side_file(file)
+
+    @rule(count=st.integers(1, 5))
+    def append(self, count: int) -> None:
+        write_deltalake(self.table, some_rows(self.next, count), mode="append")
+        self.next += count
+        self.committed()
+
+    @rule(count=st.integers(0, 5))
+    def overwrite(self, count: int) -> None:
+        write_deltalake(self.table, some_rows(self.next, count), mode="overwrite")
+        self.next += count
+        self.committed()
+
+    @rule(every=st.integers(1, 3))
+    def delete(self, every: int) -> None:
+        """Some rows of some files, or all of them."""
+        DeltaTable(self.table).delete(f"n % {every} = 0")
+        self.committed()
+
+    @rule()
+    def compact(self) -> None:
+        DeltaTable(self.table).optimize.compact()
+        self.committed()
+
+    @rule(days=st.integers(0, 9))
+    def keep_for(self, days: int) -> None:
+        """Removed files stay for so many days from here on."""
+        properties = {"delta.deletedFileRetentionDuration": f"interval {days} days"}
+        DeltaTable(self.table).alter.set_table_properties(properties)
+        self.committed()
+        assert read_log(self.table).kept_ms == days * DAY_MS
+
+    @rule()
+    def checkpoint(self) -> None:
+        DeltaTable(self.table).create_checkpoint()
+        self.committed()
+
+    @precondition(lambda self: self.checkpoints)
+    @rule()
+    def drop_old_commits(self) -> None:
+        """What Delta does once a log is older than its retention: the first version is a checkpoint from then on."""
+        newest = max(self.checkpoints)
+        for file in (self.table / "_delta_log").iterdir():
+            number = file.name.lstrip(".")[:20]
+            if number.isdigit() and int(number) < newest:
+                file.unlink()
+        assert read_log(self.table).first == newest
+
+    @property
+    def checkpoints(self) -> list[int]:
+        return [int(file.name[:20]) for file in (self.table / "_delta_log").glob("[0-9]*.checkpoint.parquet")]
+
+    @invariant()
+    def equals_delta_rs(self) -> None:
+        """The same version, files, sizes and rows; and a sound log has no problem."""
+        delta, log = DeltaTable(self.table), read_log(self.table)
+        assert (log.problems, log.last) == ([], delta.version())
+        assert set(log.live) == {str(Path(uri).relative_to(self.table)) for uri in delta.file_uris()}
+        sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
+        assert sorted(file.size for file in log.live.values()) == sorted(sizes)
+        assert sum(file.rows or 0 for file in log.live.values()) == delta.to_pyarrow_table().num_rows
+        assert not set(log.live) & set(log.removed)
+
+    @rule(data=st.data())
+    def damage(self, data: st.DataObject) -> None:
+        """A commit that is emptied is named; else damage is reported, or it lost nothing of what the log promises.
+
+        With Hadoop's checksums everything but the loss of a whole file is reported.
+        """
+        log, sound = self.table / "_delta_log", read_log(self.table)
+        file = data.draw(st.sampled_from(sorted(file for file in log.iterdir() if not file.name.startswith("."))))
+        content = file.read_bytes()
+        how: Callable[[], bytes | None] = data.draw(st.sampled_from([lost, emptied, cut, altered]))(content, data)
+        with damaged(file, how):
+            found = verify_table(self.table, now_ms=0)
+            if how == b"" and file.suffix == ".json":
+                assert f"t: {file.name} is empty" in found.problems
+            if self.hadoop and how is not None:
+                assert any(file.name in problem for problem in found.problems)
+            if not found.problems:
+                assert read_log(self.table).live == sound.live
+
+
+def lost(content: bytes, data: st.DataObject) -> None:
+    return None
+
+
+def emptied(content: bytes, data: st.DataObject) -> bytes:
+    return b""
+
+
+def cut(content: bytes, data: st.DataObject) -> bytes:
+    return content[: data.draw(st.integers(0, len(content) - 1))]
+
+
+def altered(content: bytes, data: st.DataObject) -> bytes:
+    at, mask = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(1, 255))
+    return content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
+
+
+TestHistory = History.TestCase
+TestHistory.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+
+
+def test_no_altered_byte_is_a_crash(tmp_path: Path) -> None:
+    """Found by altering bytes: JSON that is no action, or a checkpoint with text that is no UTF-8, ended in a traceback."""
+    table = tmp_path / "t"
+    for first in (0, 4, 8):
+        write_deltalake(table, some_rows(first, 4), mode="append")
+    DeltaTable(table).create_checkpoint()
+    (table / "_delta_log" / f"{2:020}.crc").write_text('{"numFiles": 3, "tableSizeBytes": 1}')
+    rng = np.random.default_rng(0)
+    for file in sorted((table / "_delta_log").iterdir()):
+        sound = file.read_bytes()
+        for _ in range(150):
+            altered = bytearray(sound)
+            altered[rng.integers(len(sound))] ^= int(rng.integers(1, 256))
+            with damaged(file, bytes(altered)):
+                log = read_log(table)
+                assert all(isinstance(one.rows, int | float | None) for one in log.live.values())
