@@ -84,12 +84,14 @@ def read_log(table: Path) -> TableLog:
     if state.last < 0:
         state.problems.append("the log holds no commit")
         return state
-    state.first = 0 if 0 in commits else min(checkpoints, default=min(commits))
+    state.first = 0 if 0 in commits else min(checkpoints or commits)
     if state.first not in commits and state.first not in checkpoints:
         state.problems.append("the log does not reach back to a checkpoint")
     for version in range(state.first, state.last + 1):
         if version == state.first and version in checkpoints:
             _restore(state, checkpoints[version])
+            if version in commits:  # the checkpoint holds it all, but a commit that is damaged is to be named
+                _replay(TableLog(problems=state.problems), commits[version][0])
         elif version in commits:
             _replay(state, commits[version][0])
         else:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -183,20 +183,22 @@ def altered(content: bytes, data: st.DataObject) -> bytes:
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestHistory.settings = settings(
+    max_examples=15, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
 
 
 def test_no_altered_byte_is_a_crash(tmp_path: Path) -> None:
     """Found by altering bytes: JSON that is no action, or a checkpoint with text that is no UTF-8, ended in a traceback."""
     table = tmp_path / "t"
-    for first in (0, 4, 8):
+    for first in (0, 4):
         write_deltalake(table, some_rows(first, 4), mode="append")
     DeltaTable(table).create_checkpoint()
-    (table / "_delta_log" / f"{2:020}.crc").write_text('{"numFiles": 3, "tableSizeBytes": 1}')
+    (table / "_delta_log" / f"{1:020}.crc").write_text('{"numFiles": 2, "tableSizeBytes": 1}')
     rng = np.random.default_rng(0)
     for file in sorted((table / "_delta_log").iterdir()):
         sound = file.read_bytes()
-        for _ in range(150):
+        for _ in range(100):
             altered = bytearray(sound)
             altered[rng.integers(len(sound))] ^= int(rng.integers(1, 256))
             with damaged(file, bytes(altered)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semid.tables.releases import Release
@@ -74,6 +74,7 @@ def made(history: list[tuple[int | None, dict[str, int]]]) -> list[Release]:
 
 
 @given(histories, st.integers(0, 60), st.integers(0, 60))
+@settings(deadline=None)
 def test_a_longer_retention_keeps_more_and_never_less_than_the_last_two(
     history: list[tuple[int | None, dict[str, int]]], days: int, more: int
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_longer_retention_keeps_more_and_never_less_than_the_last_two(
 
 
 @given(histories)
+@settings(deadline=None)
 def test_keeping_from_the_oldest_versions_on_keeps_every_release_readable(
     history: list[tuple[int | None, dict[str, int]]],
 ) -> None:
