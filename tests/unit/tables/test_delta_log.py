@@ -41,6 +41,17 @@ def write_side_file(file: Path) -> None:
     side.write_bytes(b"crc\0" + struct.pack(f">i{len(sums)}I", 512, *sums))
 
 
+def write_checksums(table: Path, hadoop: bool) -> None:
+    """Write the checksum of the newest version (PROTOCOL.md), and Hadoop's beside every file where it is at work."""
+    delta, log = DeltaTable(table), table / "_delta_log"
+    sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
+    checksum = {"numFiles": len(sizes), "tableSizeBytes": sum(sizes)}
+    (log / f"{delta.version():020}.crc").write_text(json.dumps(checksum))
+    if hadoop:
+        for file in [file for file in log.iterdir() if not file.name.startswith(".")]:
+            write_side_file(file)
+
+
 @contextmanager
 def damaged(file: Path, content: bytes | None) -> Iterator[None]:
     """Let a file hold `content`, or nothing at all, for a while."""
@@ -74,14 +85,7 @@ class History(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def committed(self) -> None:
-        """Write the version checksum (PROTOCOL.md), and Hadoop's beside every file when that is to be there."""
-        delta, log = DeltaTable(self.table), self.table / "_delta_log"
-        sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
-        checksum = {"numFiles": len(sizes), "tableSizeBytes": sum(sizes)}
-        (log / f"{delta.version():020}.crc").write_text(json.dumps(checksum))
-        if self.hadoop:
-            for file in [file for file in log.iterdir() if not file.name.startswith(".")]:
-                write_side_file(file)
+        write_checksums(self.table, self.hadoop)
 
     @rule(count=st.integers(1, 5))
     def append(self, count: int) -> None:
@@ -113,6 +117,13 @@ class History(RuleBasedStateMachine):
         DeltaTable(self.table).alter.set_table_properties(properties)
         self.committed()
         assert read_log(self.table).kept_ms == days * DAY_MS
+
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        """Files that were removed are back."""
+        kept = range(read_log(self.table).first, DeltaTable(self.table).version() + 1)
+        DeltaTable(self.table).restore(data.draw(st.sampled_from(kept)))
+        self.committed()
 
     @rule()
     def checkpoint(self) -> None:
@@ -186,6 +197,27 @@ TestHistory = History.TestCase
 TestHistory.settings = settings(
     max_examples=15, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
+
+
+def test_every_commit_that_is_lost_or_emptied_is_named(tmp_path: Path) -> None:
+    """The first, the newest and those between, with nothing but the checksums of versions beside them."""
+    table = tmp_path / "t"
+    for first in (0, 4, 8):
+        write_deltalake(table, some_rows(first, 4), mode="append")
+        write_checksums(table, hadoop=False)
+    DeltaTable(table).delete("n = 5")
+    write_checksums(table, hadoop=False)
+    for version in range(4):
+        commit = table / "_delta_log" / f"{version:020}.json"
+        with damaged(commit, b""):
+            assert f"{commit.name} is empty" in read_log(table).problems
+        with damaged(commit, None):
+            told = "the log does not reach back to a checkpoint" if version == 0 else f"commit {version} is missing"
+            assert any(problem.startswith(told) for problem in read_log(table).problems)
+        lines = commit.read_bytes().splitlines(keepends=True)
+        with damaged(commit, b"".join(line for line in lines if not line.startswith(b'{"add"'))):
+            assert any(f"commit {version} was changed" in problem for problem in read_log(table).problems)
+    assert read_log(table).problems == []
 
 
 def test_no_altered_byte_is_a_crash(tmp_path: Path) -> None:
