@@ -85,7 +85,7 @@ def read_log(table: Path) -> TableLog:
         state.problems.append("the log holds no commit")
         return state
     state.first = 0 if 0 in commits else min(checkpoints or commits)
-    if state.first not in commits and state.first not in checkpoints:
+    if state.first > 0 and state.first not in checkpoints:
         state.problems.append("the log does not reach back to a checkpoint")
     for version in range(state.first, state.last + 1):
         if version == state.first and version in checkpoints:

@@ -107,6 +107,7 @@ class Buckets(RuleBasedStateMachine):
         assert np.minimum(after, self.capacity).sum() - np.minimum(before, self.capacity).sum() == min(room, len(first))
         moved = last != first
         assert (after[first[moved]] >= self.capacity).all(), "nobody leaves a code that has a place"
+        assert (self.taken(last[moved]) <= np.maximum(self.capacity - before, 0)).all(), "nor goes where there is none"
         for row in np.flatnonzero(moved):
             nearer = errors[row] < errors[row, last[row]]
             assert (after[nearer] >= self.capacity).all(), "nor passes over a nearer one"

@@ -121,9 +121,9 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
         """Files that were removed are back."""
-        kept = range(read_log(self.table).first, DeltaTable(self.table).version() + 1)
-        DeltaTable(self.table).restore(data.draw(st.sampled_from(kept)))
-        self.committed()
+        if kept := range(read_log(self.table).first, DeltaTable(self.table).version()):
+            DeltaTable(self.table).restore(data.draw(st.sampled_from(kept)))
+            self.committed()
 
     @rule()
     def checkpoint(self) -> None:
