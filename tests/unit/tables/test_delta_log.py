@@ -220,6 +220,28 @@ def test_every_commit_that_is_lost_or_emptied_is_named(tmp_path: Path) -> None:
     assert read_log(table).problems == []
 
 
+def test_a_checkpoint_stands_for_the_commits_before_it_and_must_say_what_they_said(tmp_path: Path) -> None:
+    """Of another version's files it is named; without the commits before, and even its own, it is enough."""
+    table = tmp_path / "t"
+    log, earlier = table / "_delta_log", table / "_delta_log" / f"{1:020}.checkpoint.parquet"
+    for first in (0, 4):
+        write_deltalake(table, some_rows(first, 4), mode="append")
+    DeltaTable(table).create_checkpoint()
+    sound = read_log(table)
+    (log / f"{0:020}.json").unlink()
+    with damaged(log / f"{1:020}.json", b""):
+        assert read_log(table).problems == [f"{1:020}.json is empty"]
+    with damaged(log / f"{1:020}.json", None):
+        assert (read_log(table).problems, read_log(table).live) == ([], sound.live)
+    with damaged(earlier, None):
+        assert "the log does not reach back to a checkpoint" in read_log(table).problems
+    write_deltalake(table, some_rows(8, 4), mode="append")
+    DeltaTable(table).create_checkpoint()
+    assert read_log(table).problems == []
+    with damaged(log / f"{2:020}.checkpoint.parquet", earlier.read_bytes()):
+        assert read_log(table).problems == [f"{2:020}.checkpoint.parquet names 2 files, the commits before it 3"]
+
+
 def test_no_altered_byte_is_a_crash(tmp_path: Path) -> None:
     """Found by altering bytes: JSON that is no action, or a checkpoint with text that is no UTF-8, ended in a traceback."""
     table = tmp_path / "t"

@@ -27,7 +27,8 @@ def test_another_setting_is_another_run(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["warehouse=/elsewhere", "catalog.path=/moved/feed.csv", "observe.metrics=null", "spark.properties=mine.conf"]
+    "setting",
+    ["warehouse=/elsewhere", "catalog.path=/moved/feed.csv", "observe.metrics=null", "spark.properties=mine.conf"],
 )
 def test_where_things_lie_and_how_spark_is_tuned_makes_no_other_run(setting: str) -> None:
     """A feed that was moved is the same feed."""
