@@ -7,7 +7,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from semid.tables.delta_log import read_log
 from semid.tables.verify import verify_table
 
 DAY_MS = 86_400_000
+PLACE = st.integers(0, 10**6)
+"""Which file, and which byte of it, modulo their number: sizes of files differ from one time to the next."""
 PLACES = ["a b", "x%20=é", "/:#?", None]
 """Partition values that Delta writes percent-encoded, once for the folder and once more for the log."""
 
@@ -118,11 +120,12 @@ class History(RuleBasedStateMachine):
         self.committed()
         assert read_log(self.table).kept_ms == days * DAY_MS
 
-    @rule(data=st.data())
-    def restore(self, data: st.DataObject) -> None:
+    @rule(back=st.integers(1, 5))
+    def restore(self, back: int) -> None:
         """Files that were removed are back."""
-        if kept := range(read_log(self.table).first, DeltaTable(self.table).version()):
-            DeltaTable(self.table).restore(data.draw(st.sampled_from(kept)))
+        target = DeltaTable(self.table).version() - back
+        if target >= read_log(self.table).first:
+            DeltaTable(self.table).restore(target)
             self.committed()
 
     @rule()
@@ -156,41 +159,32 @@ class History(RuleBasedStateMachine):
         assert sum(file.rows or 0 for file in log.live.values()) == delta.to_pyarrow_table().num_rows
         assert not set(log.live) & set(log.removed)
 
-    @rule(data=st.data())
-    def damage(self, data: st.DataObject) -> None:
+    @rule(
+        damage=st.sampled_from(["lost", "emptied", "cut", "altered"]), which=PLACE, at=PLACE, mask=st.integers(1, 255)
+    )
+    def damage(self, damage: str, which: int, at: int, mask: int) -> None:
         """A commit that is emptied is named; else damage is reported, or it lost nothing of what the log promises.
 
         With Hadoop's checksums everything but the loss of a whole file is reported.
         """
         log, sound = self.table / "_delta_log", read_log(self.table)
-        file = data.draw(st.sampled_from(sorted(file for file in log.iterdir() if not file.name.startswith("."))))
-        content = file.read_bytes()
-        how: Callable[[], bytes | None] = data.draw(st.sampled_from([lost, emptied, cut, altered]))(content, data)
-        with damaged(file, how):
+        files = sorted(file for file in log.iterdir() if not file.name.startswith("."))
+        file = files[which % len(files)]
+        with damaged(file, after(damage, file.read_bytes(), at, mask)):
             found = verify_table(self.table, now_ms=0)
-            if how == b"" and file.suffix == ".json":
+            if damage == "emptied" and file.suffix == ".json":
                 assert f"t: {file.name} is empty" in found.problems
-            if self.hadoop and how is not None:
+            if self.hadoop and damage != "lost":
                 assert any(file.name in problem for problem in found.problems)
             if not found.problems:
                 assert read_log(self.table).live == sound.live
 
 
-def lost(content: bytes, data: st.DataObject) -> None:
-    return None
-
-
-def emptied(content: bytes, data: st.DataObject) -> bytes:
-    return b""
-
-
-def cut(content: bytes, data: st.DataObject) -> bytes:
-    return content[: data.draw(st.integers(0, len(content) - 1))]
-
-
-def altered(content: bytes, data: st.DataObject) -> bytes:
-    at, mask = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(1, 255))
-    return content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
+def after(damage: str, content: bytes, at: int, mask: int) -> bytes | None:
+    """Return what damage at a place leaves of a file; None for nothing, not even the file."""
+    at %= len(content)
+    altered = content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
+    return {"lost": None, "emptied": b"", "cut": content[:at], "altered": altered}[damage]
 
 
 TestHistory = History.TestCase
