@@ -21,7 +21,7 @@ _DEFAULT_KEPT_DAYS = 7
 _DAY_MS = 86_400_000
 _UNITS_MS = {"hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS}
 _NO_ACTION = (ValueError, KeyError, TypeError, AttributeError)
-"""What reading an altered action raises: of 1,800 altered bytes of commits, 40 left JSON that is no action."""
+"""What reading an altered action raises: of 1,800 altered bytes of commits, 39 left JSON that is no action."""
 
 
 @dataclass(frozen=True)

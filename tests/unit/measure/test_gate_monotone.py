@@ -52,7 +52,7 @@ def test_what_is_no_number_blocks(value: float | None, warn: float, block: float
 
 
 @given(st.lists(any_check, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_reason_is_a_check_of_the_worst_status_and_the_error_names_each(checks: list[Check]) -> None:
     """As many reasons as checks that made the verdict; a refusal has a line for each that blocks."""
     verdict = decide(checks)
@@ -114,7 +114,7 @@ def test_one_published_code_that_comes_out_else_blocks(looked: int, other: int) 
 
 
 @given(st.lists(st.integers(0, 30), min_size=4, max_size=4), st.integers(0, 3), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_items_that_keep_less_never_give_a_promotion_a_better_verdict(rows: list[int], at: int, lost: int) -> None:
     """Items by equal leading codes of three levels; some of them keep fewer. Nobody to compare is no evidence."""
 

@@ -189,7 +189,7 @@ def after(damage: str, content: bytes, at: int, mask: int) -> bytes | None:
 
 TestHistory = History.TestCase
 TestHistory.settings = settings(
-    max_examples=15, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=12, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 
 
