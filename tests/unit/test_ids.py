@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semid.ids import derive_run_id, fingerprint, format_id, overlap, parse_id, prefixes
@@ -85,6 +88,37 @@ def test_overlap_counts_equal_leading_codes(a: list[int], b: list[int], i: int, 
     found = overlap(format_id(a, i), format_id(b, j))
     common = [depth for depth in range(min(len(a), len(b)) + 1) if a[:depth] == b[:depth]]
     assert found == max(common) == overlap(format_id(b), format_id(a))
+
+
+@given(CODES, CODES, CODES, INDEX)
+def test_overlap_is_what_queries_on_prefixes_find(a: list[int], b: list[int], c: list[int], i: int) -> None:
+    """The prefixes of all depths that two IDs share; and who is close to both of two others makes these close."""
+    first, second, third = format_id(a, i), format_id(b), format_id(c)
+    assert overlap(first, second) == sum(x == y for x, y in zip(prefixes(a), prefixes(b), strict=False))
+    assert overlap(first, third) >= min(overlap(first, second), overlap(second, third))
+    assert overlap(first, format_id(a)) == len(a)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"é', max_size=2), inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_fingerprint_is_of_the_value_not_of_its_writing(value: object, random: Random) -> None:
+    """Keys in any order, through JSON and back: the same; put into a list or beside a null: another."""
+
+    def shuffled(one: object) -> object:
+        if isinstance(one, dict):
+            return {key: shuffled(one[key]) for key in random.sample(sorted(one), len(one))}
+        return [shuffled(each) for each in one] if isinstance(one, list) else one
+
+    found = fingerprint(value)
+    assert found == fingerprint(shuffled(value)) == fingerprint(json.loads(json.dumps(value)))
+    assert len({found, fingerprint([value]), fingerprint([value, None]), fingerprint({"a": value})}) == 4
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,10 @@ class Releases:
 
     @property
     def nights(self) -> frozenset[date]:
-        """The dates whose night is published; one that a rollback took back on its own date may be published again."""
+        """The dates whose night is published; not one that a rollback took back on its own date."""
+        back = {row.run_date: row.release_id for row in self.published if row.kind == "rollback"}
         made = [row for row in self.published if row.of_feed]
-        current = self.current
-        return frozenset(
-            row.run_date for row in made if current and (row.run_date < current.run_date or not self.undone(row))
-        )
+        return frozenset(row.run_date for row in made if row.release_id > back.get(row.run_date, 0))
 
     def published_by(self, run_id: str) -> Release | None:
         """Return the newest release that a run published; None when it published none."""

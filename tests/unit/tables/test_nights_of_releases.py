@@ -46,3 +46,10 @@ def test_a_rollback_gives_back_its_own_date_and_no_earlier_one() -> None:
     assert nights(*before, (2, "rollback", "published", {})) == [1]
     assert nights(*before, (3, "rollback", "published", {})) == [1, 2]
     assert nights(*before, (2, "rollback", "published", {}), (2, "nightly", "published", {})) == [1, 2]
+
+
+def test_a_night_that_was_taken_back_stays_so_after_the_next_date() -> None:
+    """The IDs of its date are those from before it: a backfill must not find it done."""
+    rows = [(1, "bootstrap", "published", {}), (2, "nightly", "published", {}), (2, "rollback", "published", {})]
+    assert nights(*rows, (3, "nightly", "published", {})) == [1, 3]
+    assert nights(*rows, (3, "rollback", "published", {})) == [1]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semid.tables.releases import Release
@@ -56,3 +57,47 @@ def test_versions_that_left_the_history_are_named() -> None:
     commits = {"semantic_id": {3: NOW}, "codebook": {1: NOW}}
     kept = [release(1, 9, semantic_id=2, codebook=1), release(2, 1, semantic_id=3)]
     assert lost_versions(kept, commits) == ["release 1: semantic_id version 2"]
+
+
+histories = st.lists(
+    st.tuples(st.none() | st.integers(0, 60), st.dictionaries(st.sampled_from("abc"), st.integers(0, 30))), max_size=8
+)
+
+
+def made(history: list[tuple[int | None, dict[str, int]]]) -> list[Release]:
+    """Releases of these ages in days, oldest first; None where a release says no time."""
+    rows = sorted(history, key=lambda one: -(one[0] or 0))
+    return [
+        replace(release(n, age or 0, **versions), created_at=None if age is None else NOW - timedelta(days=age))
+        for n, (age, versions) in enumerate(rows, 1)
+    ]
+
+
+@given(histories, st.integers(0, 60), st.integers(0, 60))
+@settings(deadline=None)
+def test_a_longer_retention_keeps_more_and_never_less_than_the_last_two(
+    history: list[tuple[int | None, dict[str, int]]], days: int, more: int
+) -> None:
+    """In order, each once; whatever the clock says, the last two are among them."""
+    published = made(history)
+    few, many = (kept_releases(published, NOW - timedelta(days=n)) for n in (days, days + more))
+    ids, last = [[row.release_id for row in rows] for rows in (few, many)], [row.release_id for row in published]
+    assert set(last[-2:]) <= set(ids[0]) <= set(ids[1]) <= set(last)
+    assert ids == [sorted(numbers) for numbers in ids]
+
+
+@given(histories)
+@settings(deadline=None)
+def test_keeping_from_the_oldest_versions_on_keeps_every_release_readable(
+    history: list[tuple[int | None, dict[str, int]]],
+) -> None:
+    """Nothing is lost with all versions from there on, and raising any of these by one loses a release."""
+    kept = made(history)
+    oldest = oldest_versions(kept)
+    commits = {name: dict.fromkeys(range(first, 40), NOW) for name, first in oldest.items()}
+    assert lost_versions(kept, commits) == []
+    for name, first in oldest.items():
+        fewer = commits | {name: dict.fromkeys(range(first + 1, 40), NOW)}
+        lost = lost_versions(kept, fewer)
+        assert lost
+        assert all(problem.endswith(f": {name} version {first}") for problem in lost)
