@@ -6,18 +6,20 @@ import copy
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semid.errors import ConfigError
-from semid.yaml_file import parse_yaml, read_yaml
+from semid.redact import redacted
+from semid.yaml_file import DEEPEST, parse_yaml, read_yaml
 
 
 def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -31,11 +33,22 @@ def _plain_location(value: str) -> str:
     # make Spark read any file of the host.
     if not value.strip() or any(c in value for c in "`;\"'") or not value.isprintable():
         raise ValueError("must be a plain path or URI without quotes, backticks or semicolons")
+    # It is recorded with every run and named in messages.
+    if redacted(value) != value:
+        raise ValueError("must not hold a password or key; give them to Spark by its properties or its environment")
     return value
 
 
+def _inside(value: str) -> str:
+    if not PurePosixPath(value).is_absolute() and "://" not in value and ".." in PurePosixPath(value).parts:
+        raise ValueError("a relative folder lies in the warehouse and must not lead out of it")
+    return value
+
+
+_KEY = re.compile(rf"\w+(\.\w+){{0,{DEEPEST}}}")
 M = TypeVar("M", bound=BaseModel)
 Location = Annotated[str, AfterValidator(_plain_location)]
+Beside = Annotated[Location, AfterValidator(_inside)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 # The languages that Spark ML's StopWordsRemover brings.
 StopWords = Literal[
@@ -167,8 +180,8 @@ class ObserveConfig(Section):
     """What is written for those who watch; a relative folder lies in the warehouse."""
 
     log_format: Literal["text", "json"]
-    metrics: Location | None
-    data_docs: Location | None
+    metrics: Beside | None
+    data_docs: Beside | None
 
 
 class SparkConfig(Section):
@@ -225,10 +238,13 @@ def packaged(name: str) -> Path:
 
 def _setting(override: str) -> dict[str, Any]:
     key, equals, value = override.partition("=")
-    if not equals or not key:
+    if not equals or not _KEY.fullmatch(key):
         raise ConfigError("a setting is written key.path=value", where=f"--set {override}")
     # A bare `nan` or `no` stays what YAML makes of it; the typed model decides whether the key takes it.
-    nested: Any = parse_yaml(f"value: {value}", f"--set {override}").get("value")
+    found = parse_yaml(f"value: {value}", f"--set {override}")
+    if len(found) != 1:
+        raise ConfigError("a setting is one value", where=f"--set {override}")
+    nested: Any = found["value"]
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)

@@ -112,14 +112,16 @@ def _numbered(folder: Path, kind: str) -> dict[int, list[Path]]:
 def _replay(state: TableLog, commit: Path) -> None:
     try:
         actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
+        when = max((int(action["commitInfo"]["timestamp"]) for action in actions if "commitInfo" in action), default=0)
+        for action in actions:
+            _apply(state, action, when)
+    except (OSError, ValueError, RecursionError) as error:
         state.problems.append(f"{commit.name} is not readable: {error}")
-        return
-    if not actions:
-        state.problems.append(f"{commit.name} is empty")
-    when = max((int(action["commitInfo"]["timestamp"]) for action in actions if "commitInfo" in action), default=0)
-    for action in actions:
-        _apply(state, action, when)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        state.problems.append(f"{commit.name} is no commit of Delta: {type(error).__name__}: {error}")
+    else:
+        if not actions:
+            state.problems.append(f"{commit.name} is empty")
 
 
 def _apply(state: TableLog, action: Mapping[str, Any], when: int) -> None:

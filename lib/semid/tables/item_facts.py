@@ -13,7 +13,7 @@ from semid.quantize.base import Codebook, Floats
 from semid.quantize.codebook import from_bytes, sha256
 from semid.tables.label_facts import has_labels
 from semid.tables.query import Reader
-from semid.tables.views import literal
+from semid.tables.sql_text import literal
 
 FEW = 5
 """Other contents that a shared prefix must have before its items are called neighbours."""
