@@ -125,18 +125,18 @@ def _replay(state: TableLog, commit: Path) -> None:
 
 
 def _apply(state: TableLog, action: Mapping[str, Any], when: int) -> None:
-    if add := action.get("add"):
+    if (add := action.get("add")) is not None:
         file = _file(add)
         state.live[file.path] = file
         state.removed.pop(file.path, None)
-    elif remove := action.get("remove"):
+    elif (remove := action.get("remove")) is not None:
         file = _file(remove)
         known = state.live.pop(file.path, file)
         state.removed[file.path] = known, int(remove.get("deletionTimestamp") or when)
-    elif change := action.get("cdc"):
+    elif (change := action.get("cdc")) is not None:
         file = _file(change)
         state.changes[file.path] = file, when
-    elif metadata := action.get("metaData"):
+    elif (metadata := action.get("metaData")) is not None:
         _describe(state, metadata)
 
 
