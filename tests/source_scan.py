@@ -64,9 +64,8 @@ def unquoted(tree: ast.AST) -> Iterator[str]:
                 yield from _fields(text)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
             yield from _fields(node.value)
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
-            if isinstance(node.left.value, str) and SQL.search(node.left.value):
-                yield ast.unparse(node.right)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and SQL.search(ast.unparse(node.left)):
+            yield ast.unparse(node.right)
 
 
 def _open(part: ast.FormattedValue) -> bool:
@@ -78,7 +77,9 @@ def _open(part: ast.FormattedValue) -> bool:
 
 def _fields(template: str) -> Iterator[str]:
     try:
-        found = [(name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name and name.isidentifier()]
+        found = [
+            (name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name and name.isidentifier()
+        ]
     except ValueError:  # braces of something else
         return
     yield from (f"{{{name}}}" for name, spec in found if not (spec or "").endswith("d"))

@@ -70,7 +70,9 @@ INSIDE = {
 
 def test_nothing_turns_data_into_code() -> None:
     """No pickle, no eval, no shell, no model code of strangers: in the library, the jobs and the DAGs."""
-    found = {(file, what) for file, tree in python_files(ROOT, "lib", "jobs", "airflow_dags") for what in code_runners(tree)}
+    found = {
+        (file, what) for file, tree in python_files(ROOT, "lib", "jobs", "airflow_dags") for what in code_runners(tree)
+    }
     assert found == CODE_BY_NAME | SAFE_YAML
     assert issubclass(yaml_file._PlainLoader, yaml.SafeLoader)
 
