@@ -166,6 +166,10 @@ class Rules:
         if value is None:
             return None
         if isinstance(value, list):
+            # Each name may be short and the path as long as the line: it is judged whole, like one text.
+            if sum(len(name) for name in value if isinstance(name, str)) > self.reject_bytes:
+                reasons.append("text_too_large")
+                return None
             names = [self._text(name, reasons) for name in value]
         else:
             joined = self._scalar(value, reasons) or ""
