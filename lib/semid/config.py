@@ -12,13 +12,13 @@ import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semid.errors import ConfigError
-from semid.redact import redacted
+from semid.location import Beside, Location
 from semid.yaml_file import DEEPEST, parse_yaml, read_yaml
 
 
@@ -28,27 +28,8 @@ def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return params
 
 
-def _plain_location(value: str) -> str:
-    # A path ends up in Spark SQL as delta.`path`: a backtick would leave the quotes, and `format.`file`` would
-    # make Spark read any file of the host.
-    if not value.strip() or any(c in value for c in "`;\"'") or not value.isprintable():
-        raise ValueError("must be a plain path or URI without quotes, backticks or semicolons")
-    # It is recorded with every run and named in messages.
-    if redacted(value) != value:
-        raise ValueError("must not hold a password or key; give them to Spark by its properties or its environment")
-    return value
-
-
-def _inside(value: str) -> str:
-    if not PurePosixPath(value).is_absolute() and "://" not in value and ".." in PurePosixPath(value).parts:
-        raise ValueError("a relative folder lies in the warehouse and must not lead out of it")
-    return value
-
-
 _KEY = re.compile(rf"\w+(\.\w+){{0,{DEEPEST}}}")
 M = TypeVar("M", bound=BaseModel)
-Location = Annotated[str, AfterValidator(_plain_location)]
-Beside = Annotated[Location, AfterValidator(_inside)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 # The languages that Spark ML's StopWordsRemover brings.
 StopWords = Literal[

@@ -56,6 +56,7 @@ HOSTILE = {
     "unknown kind": with_metadata({**RKMEANS, "kind": "__import__"}),
     "kind that is a list": with_metadata({**RKMEANS, "kind": []}),
     "sizes that are none": with_metadata({**RKMEANS, "sizes": "[]"}),
+    "no levels and no arrays": file_of({"__metadata__": {"codebook": json.dumps({**RKMEANS, "sizes": "[]"})}}),
     "sizes of zero": with_metadata({**RKMEANS, "sizes": "[0]"}, centroids_1=np.zeros((0, 3), np.float32)),
     "sizes of a text": with_metadata({**RKMEANS, "sizes": '"ab"'}),
     "sizes beyond reason": with_metadata({**RKMEANS, "sizes": f"[{10**30}]"}),
