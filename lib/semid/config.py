@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -262,8 +263,8 @@ def _problem(model: type[BaseModel], item: Any, sources: Mapping[str, str]) -> s
     location = [str(part) for part in item["loc"]]
     key = ".".join(location)
     above = [".".join(location[:n]) for n in range(len(location), 0, -1)]
-    below = [path for path in sources if path.startswith(f"{key}.")]
-    source = next((sources[path] for path in [*above, *below] if path in sources), "")
+    below = (path for path in sources if path.startswith(f"{key}."))
+    source = next((sources[path] for path in chain(above, below) if path in sources), "")
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _fields_at(model, location[:-1]), n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
