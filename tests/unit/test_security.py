@@ -6,13 +6,16 @@ docs/security.md names the test of every defence; the last test here looks for t
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
-from semid import yaml_file
+from semid import errors, redact, yaml_file
+from semid.tables import sql_text
 from tests.source_scan import code_runners, python_files, unquoted
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +99,13 @@ def test_nothing_turns_data_into_code() -> None:
 def test_the_scan_finds_what_it_looks_for(source: str) -> None:
     """Each of the constructions, written the usual way, is found."""
     assert list(code_runners(ast.parse(source)))
+
+
+@pytest.mark.parametrize("module", [sql_text, redact, errors], ids=lambda module: module.__name__)
+def test_the_examples_of_the_defences_hold(module: ModuleType) -> None:
+    """What the docstrings of quoting, redacting and escaping show is what they do."""
+    found = doctest.testmod(module)
+    assert (found.failed, found.attempted > 0) == (0, True)
 
 
 def test_every_value_in_sql_text_is_quoted() -> None:

@@ -30,7 +30,7 @@ def delta_path(path: str) -> str:
 def equals(values: Mapping[str, str | int]) -> str:
     r"""Return the condition, for Spark, that every column has its value.
 
-    Spark takes a backslash in a string for an escape, and `''` for nothing at all.
+    In Spark's strings a backslash begins an escape; in standard SQL it does not.
 
     >>> equals({"run_id": "nightly-1", "codebook_version": 2})
     "run_id = 'nightly-1' AND codebook_version = 2"
