@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pyspark.sql import functions as F
+
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.code_labels import to_code_labels
 from semid.frames.labeller import to_answers, with_answers, with_samples
@@ -34,7 +36,7 @@ def main(ctx: Context) -> StepResult:
     version = version_to_label(store, ctx.flags.version)
     card = next(card for card in registry.cards(store) if card.codebook_version == version)
     ids, catalog = only_open(store.read("semantic_id"), [version]), store.read("item_catalog")
-    vectors = store.read("item_embedding").where(f"model = '{card.model}'").select("content_hash", "embedding")
+    vectors = store.read("item_embedding").where(F.col("model") == card.model).select("content_hash", "embedding")
     stop = {*stop_words(ctx.spark, config.stop_words), *config.measures}
     members = to_members(ids, catalog, stop).persist()
     rows = labelled = to_code_labels(members, vectors, config).persist()

@@ -6,18 +6,21 @@ import copy
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from semid.errors import ConfigError
-from semid.yaml_file import parse_yaml, read_yaml
+from semid.location import Beside, Location
+from semid.yaml_file import DEEPEST, parse_yaml, read_yaml
 
 
 def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -26,16 +29,8 @@ def _finite(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return params
 
 
-def _plain_location(value: str) -> str:
-    # A path ends up in Spark SQL as delta.`path`: a backtick would leave the quotes, and `format.`file`` would
-    # make Spark read any file of the host.
-    if not value.strip() or any(c in value for c in "`;\"'") or not value.isprintable():
-        raise ValueError("must be a plain path or URI without quotes, backticks or semicolons")
-    return value
-
-
+_KEY = re.compile(rf"\w+(\.\w+){{0,{DEEPEST}}}")
 M = TypeVar("M", bound=BaseModel)
-Location = Annotated[str, AfterValidator(_plain_location)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 # The languages that Spark ML's StopWordsRemover brings.
 StopWords = Literal[
@@ -167,8 +162,8 @@ class ObserveConfig(Section):
     """What is written for those who watch; a relative folder lies in the warehouse."""
 
     log_format: Literal["text", "json"]
-    metrics: Location | None
-    data_docs: Location | None
+    metrics: Beside | None
+    data_docs: Beside | None
 
 
 class SparkConfig(Section):
@@ -225,10 +220,13 @@ def packaged(name: str) -> Path:
 
 def _setting(override: str) -> dict[str, Any]:
     key, equals, value = override.partition("=")
-    if not equals or not key:
+    if not equals or not _KEY.fullmatch(key):
         raise ConfigError("a setting is written key.path=value", where=f"--set {override}")
     # A bare `nan` or `no` stays what YAML makes of it; the typed model decides whether the key takes it.
-    nested: Any = parse_yaml(f"value: {value}", f"--set {override}").get("value")
+    found = parse_yaml(f"value: {value}", f"--set {override}")
+    if len(found) != 1:
+        raise ConfigError("a setting is one value", where=f"--set {override}")
+    nested: Any = found["value"]
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)
@@ -265,8 +263,8 @@ def _problem(model: type[BaseModel], item: Any, sources: Mapping[str, str]) -> s
     location = [str(part) for part in item["loc"]]
     key = ".".join(location)
     above = [".".join(location[:n]) for n in range(len(location), 0, -1)]
-    below = [path for path in sources if path.startswith(f"{key}.")]
-    source = next((sources[path] for path in [*above, *below] if path in sources), "")
+    below = (path for path in sources if path.startswith(f"{key}."))
+    source = next((sources[path] for path in chain(above, below) if path in sources), "")
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _fields_at(model, location[:-1]), n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from semid.redact import redacted
+
 
 class SemidError(Exception):
     """A failure with the four things its reader needs: what, where, how many, what to do next.
@@ -30,17 +32,17 @@ class SemidError(Exception):
         return "; ".join([self.what, *self.problems])
 
     def report(self) -> str:
-        """Return the message for a terminal, without a traceback."""
-        lines = [f"semid: {self.title}: {escape_controls(self.what)}"]
+        """Return the message for a terminal, without a traceback and without secrets."""
+        lines = [f"semid: {self.title}: {printable(self.what)}"]
         if self.where:
-            lines.append(f"  where: {escape_controls(self.where)}")
-        lines += [f"  - {escape_controls(problem)}" for problem in self.problems[:10]]
+            lines.append(f"  where: {printable(self.where)}")
+        lines += [f"  - {printable(problem)}" for problem in self.problems[:10]]
         if len(self.problems) > 10:
             lines.append(f"  - and {len(self.problems) - 10} more")
         if self.state:
-            lines.append(f"  state: {self.state}")
+            lines.append(f"  state: {printable(self.state)}")
         if self.next_step:
-            lines.append(f"  next:  {escape_controls(self.next_step)}")
+            lines.append(f"  next:  {printable(self.next_step)}")
         return "\n".join(lines)
 
 
@@ -89,6 +91,15 @@ class EnvironmentFault(SemidError):  # noqa: N818
 
     exit_code = 7
     title = "environment"
+
+
+def printable(text: str) -> str:
+    r"""Return `text` as one line for a terminal or a log: control characters escaped, secrets taken out.
+
+    >>> printable("password=hunter2\n12:00:00 all is well")
+    'password=***\\n12:00:00 all is well'
+    """
+    return escape_controls(redacted(text))
 
 
 def escape_controls(text: str) -> str:

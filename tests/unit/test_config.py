@@ -205,3 +205,72 @@ def test_supplied_vectors_are_a_model_of_their_own() -> None:
 def test_packaged_defaults_have_unique_keys() -> None:
     """The default file itself passes the check for keys given twice."""
     assert set(parse_yaml(packaged("default.yaml").read_text(), "default.yaml")) >= {"warehouse", "codebook"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"a: &a [x]\nb: [*a, *a]", "aliases"),
+        (b"a: " + b"{a: " * 40 + b"1" + b"}" * 40, "nested deeper than 32"),
+        (b"codebook: {seed: 0x" + b"f" * 5000 + b"}", "a number of 5002 characters"),
+        (b"codebook: {seed: 1" + b":59" * 900 + b"}", "a number of 2701 characters"),
+        (b'warehouse: "\\ud800"', "half of a surrogate pair"),
+        (b"codebook: {1: 2}", "keys of a mapping that are no text"),
+        (b"warehouse: !!binary aGk=", "not valid YAML"),
+    ],
+)
+def test_yaml_that_settings_never_need(tmp_path: Path, content: bytes, what: str) -> None:
+    """Aliases can stand for gigabytes, deep nesting and long numbers ended in a traceback."""
+    test_files_that_are_no_configuration(tmp_path, content, what)
+
+
+@pytest.mark.parametrize("setting", ["a" + ".a" * 40 + "=1", "codebook..seed=1", "co debook.seed=1", "\udcff=1"])
+def test_a_key_is_a_few_names(setting: str) -> None:
+    """What cannot be a key is refused before it is looked for."""
+    assert "key.path=value" in refused(None, setting).what
+
+
+def test_a_setting_is_one_value() -> None:
+    """A line break would have hidden the second value."""
+    assert "one value" in refused(None, "warehouse=a\nseed: 3").what
+
+
+SECRETS = [
+    "s3a://AKIDEXAMPLE:hunter2@bucket/w",
+    "postgresql://etl:hunter2@db/items",
+    "https://host/feed.csv?sig=hunter2",
+    "abfss://c@a.dfs.core.windows.net/w?AccountKey=hunter2",
+]
+
+
+@pytest.mark.parametrize("key", ["warehouse", "catalog.path", "codebook.pairs", "images.root", "embedding.model"])
+@pytest.mark.parametrize("location", SECRETS)
+def test_a_location_with_a_password_is_refused_and_not_shown(key: str, location: str) -> None:
+    """I54: what a run records holds no password; the refusal does not print it either."""
+    error = refused(None, f"{key}='{location}'")
+    assert "password" in error.problems[0]
+    assert "hunter2" not in error.report()
+
+
+@pytest.mark.parametrize(
+    "location", ["abfss://items@lake.dfs.core.windows.net/w", "s3a://bucket/token/v=1", "user@host"]
+)
+def test_a_location_without_a_password_is_taken(location: str) -> None:
+    """Names of containers and users, and folders that are called like a secret."""
+    assert load_config(None, [f"warehouse='{location}'"]).warehouse == location
+
+
+def test_a_secret_behind_an_unknown_key_is_not_shown() -> None:
+    """The message names the key; of the value only that it was there."""
+    report = refused(None, "labels.api_key=hunter2").report()
+    assert "labels.api_key" in report
+    assert "hunter2" not in report
+
+
+@pytest.mark.parametrize("key", ["observe.metrics", "observe.data_docs"])
+def test_a_folder_in_the_warehouse_stays_there(key: str) -> None:
+    """I52: a relative folder does not climb out; an absolute one is the operator's own choice."""
+    for inside in ("_x", "/var/lib/x", "a/b"):
+        load_config(None, [f"{key}={inside}"])
+    for outside in ("../x", "a/../../x", ".."):
+        assert "must not lead out of it" in refused(None, f"{key}={outside}").problems[0]

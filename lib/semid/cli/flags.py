@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from semid.config import SemidConfig, load_config
 from semid.errors import ConfigError
@@ -68,7 +67,11 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def _local(location: str) -> str:
+    folder = local_path(_checked(location))
+    # Checked again behind its links: a plain name may lead to a folder with a backtick in its own.
+    return location if folder is None else _checked(str(folder.expanduser().resolve()))
+
+
+def _checked(location: str) -> str:
     # model_copy does not validate: a location from a flag passes the same check as one from a file.
-    checked = load_config(overrides=[f"warehouse={to_json(location)}"]).warehouse
-    folder = local_path(checked)
-    return checked if folder is None else str(Path(folder).expanduser().resolve())
+    return load_config(overrides=[f"warehouse={to_json(location)}"]).warehouse

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from semid.errors import SemidError
+from semid.errors import SemidError, printable
+from semid.redact import redacted, without_secrets
 
 Format = Literal["text", "json"]
 
@@ -21,7 +22,7 @@ _FIELDS = ("where", "problems", "state", "next_step", "exit_code")
 class JsonLines(logging.Formatter):
     """One JSON object per record: time (UTC), level, logger, what the run is, and the message.
 
-    ASCII only, so that no character of a title ends a line or turns its direction.
+    ASCII only, so that no character of a title ends a line or turns its direction; without secrets.
 
     Attributes:
         about: What every line says of the run; filled in as it becomes known.
@@ -39,7 +40,28 @@ class JsonLines(logging.Formatter):
         line |= {name: getattr(record, name) for name in _FIELDS if getattr(record, name, None)}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps(without_secrets(line), default=str)
+
+
+class TextLines(logging.Formatter):
+    """Time and message, one line per record; a traceback stands indented below, so that no text can pose as a line."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        """Return the record's line."""
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Return the traceback of an exception."""
+        return below(super().formatException(ei))
+
+
+def below(text: str) -> str:
+    """Return text of several lines for a terminal: each indented, control characters escaped, secrets taken out."""
+    return "\n".join(f"  {printable(line)}" for line in redacted(text).splitlines())
 
 
 class Console:
@@ -62,9 +84,8 @@ class Console:
     def write_as(self, form: Format) -> None:
         """Write lines in this form from here on."""
         self.json = form == "json"
-        plain = logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S")
         for handler in self.logger.handlers:
-            handler.setFormatter(self._json if self.json else plain)
+            handler.setFormatter(self._json if self.json else TextLines())
 
     def tell(self, **about: str) -> None:
         """Let every line say this of the run too; only in JSON, people have the status."""
@@ -77,7 +98,7 @@ class Console:
             self.logger.error("%s: %s", error.title, error.what, extra=parts, exc_info=error if debug else None)
             return
         if debug:
-            traceback.print_exception(error)
+            print(_traceback(error), file=sys.stderr)
         print(error.report(), file=sys.stderr)
 
     def crash(self, error: Exception) -> None:
@@ -85,4 +106,8 @@ class Console:
         if self.json:
             self.logger.critical("unexpected error: %s", type(error).__name__, exc_info=error)
         else:
-            traceback.print_exception(error)
+            print(_traceback(error), file=sys.stderr)
+
+
+def _traceback(error: BaseException) -> str:
+    return below("".join(traceback.format_exception(error)))

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from semid.cli.columns import aligned
 from semid.cli.reader import reader_parser
 from semid.config import load_config
-from semid.errors import SemidError, StoredDataError
+from semid.errors import SemidError, StoredDataError, escape_controls
 from semid.tables.id_rules import number_of_rules
 from semid.tables.snapshot import warehouse_folder
 from semid.tables.verify import Verified, verify_rows, verify_tables
@@ -49,7 +49,7 @@ def _verify(warehouse: str) -> None:
     )
     problems = [problem for table in tables for problem in table.problems]
     if problems or broken:
-        print("\n" + "\n".join([*problems, *broken]))
+        print("\n" + "\n".join(map(escape_controls, [*problems, *broken])))
         raise StoredDataError(
             f"{len(problems)} of the stored files and {len(broken)} of {number_of_rules()} rules fail",
             where=warehouse,

@@ -30,6 +30,9 @@ _CLASSES: tuple[type[Codebook], ...] = (
 CODEBOOKS: dict[str, type[Codebook]] = {cls.kind: cls for cls in _CLASSES}
 """Codebook classes by kind. Quantizers, which may need torch, are in `quantizers`."""
 
+# What a header that says anything at all can end in: wrong types, missing keys, nesting, numbers out of range.
+_BROKEN = (SafetensorError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 
 def to_bytes(codebook: Codebook) -> bytes:
     """Return the codebook as a safetensors file, the same bytes each time for equal codebooks."""
@@ -55,7 +58,7 @@ def from_bytes(data: bytes) -> Codebook:
         kind = CODEBOOKS[metadata["kind"]]
         shapes = kind.shapes(metadata)
         arrays = load(data)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except _BROKEN as error:
         raise ValueError(f"not a codebook ({len(data)} bytes): {type(error).__name__}: {error}") from error
     if problems := _problems(arrays, shapes):
         raise ValueError(f"codebook has {len(problems)} problems: {'; '.join(problems)}")
@@ -76,6 +79,8 @@ def _problems(arrays: Mapping[str, NDArray[np.float32]], shapes: Mapping[str, tu
     """Return one line per array that is missing, unknown, of the wrong type or shape, or not finite."""
     problems = [f"{name} is missing" for name in sorted(shapes.keys() - arrays.keys())]
     problems += [f"{name} is unknown" for name in sorted(arrays.keys() - shapes.keys())]
+    problems += ["there is no array of centroids"] if "centroids_1" not in shapes else []
+    problems += [f"{name} is empty" for name in sorted(shapes) if 0 in shapes[name]]
     for name in sorted(shapes.keys() & arrays.keys()):
         array, shape = arrays[name], tuple(shapes[name])
         if array.dtype != np.float32 or array.shape != shape:

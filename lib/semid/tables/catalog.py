@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from semid.tables.contract import conform
+from semid.tables.sql_text import equals
 from semid.tables.store import Store
 
 IMAGE_ROW = "#image"
@@ -46,7 +47,7 @@ def replace_quarantine(store: Store, rows: DataFrame, run_id: str, count: int) -
     """
     own = F.col("run_id") == run_id
     if count or store.read("item_quarantine").where(own).limit(1).count():
-        store.replace_where(rows, "item_quarantine", f"run_id = '{run_id}'")
+        store.replace_where(rows, "item_quarantine", equals({"run_id": run_id}))
 
 
 def append_vectors(store: Store, vectors: DataFrame, model: str, run_id: str) -> None:

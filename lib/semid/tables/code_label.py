@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from semid.errors import ConfigError
 from semid.tables import releases
+from semid.tables.sql_text import equals
 from semid.tables.store import Store
 
 
@@ -33,7 +34,7 @@ def version_to_label(store: Store, asked: int | None) -> int:
 def replace_labels(store: Store, rows: DataFrame, version: int) -> int:
     """Make `rows` the labels of codebook `version`, in one commit, and return how many there are."""
     written = rows.withColumn("codebook_version", F.lit(version).cast("int"))
-    store.replace_where(written, "code_label", f"codebook_version = {version:d}")
+    store.replace_where(written, "code_label", equals({"codebook_version": version}))
     return store.read("code_label").where(F.col("codebook_version") == version).count()
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from semid.errors import StoredDataError
+from semid.tables.sql_text import delta_path
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Table:
 
     def create_at(self, path: str) -> str:
         """Return the statement that creates the table in the folder `path`, unless it is there."""
-        return self.ddl.replace(f"EXISTS {self.name} ", f"EXISTS delta.`{path}` ", 1)
+        return self.ddl.replace(f"EXISTS {self.name} ", f"EXISTS {delta_path(path)} ", 1)
 
 
 def table_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from semid.tables.delta_log import DataFile
 
 _BATCH = 65_536
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def file_problem(table: Path, file: DataFile, columns: Sequence[str]) -> str | None:
@@ -24,6 +26,9 @@ def file_problem(table: Path, file: DataFile, columns: Sequence[str]) -> str | N
         columns: Columns that it must hold.
     """
     path = table / file.path
+    # Delta reads such a file too: whoever can write the log could have any Parquet file of the host published.
+    if "\0" in file.path or _SCHEME.match(file.path) or not path.resolve().is_relative_to(table.resolve()):
+        return "lies outside the table; semid writes no such file"
     if not path.is_file():
         return "is missing"
     if file.size != (found := path.stat().st_size):

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 _DEFAULT_KEPT_DAYS = 7
 _DAY_MS = 86_400_000
 _UNITS_MS = {"hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS}
-_NO_ACTION = (ValueError, KeyError, TypeError, AttributeError)
+_NO_ACTION = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading an altered action raises: of 1,800 altered bytes of commits, 39 left JSON that is no action."""
 
 
@@ -127,18 +127,18 @@ def _replay(state: TableLog, commit: Path) -> None:
 
 
 def _apply(state: TableLog, action: Mapping[str, Any], when: int) -> None:
-    if add := action.get("add"):
+    if (add := action.get("add")) is not None:
         file = _file(add)
         state.live[file.path] = file
         state.removed.pop(file.path, None)
-    elif remove := action.get("remove"):
+    elif (remove := action.get("remove")) is not None:
         file = _file(remove)
         known = state.live.pop(file.path, file)
         state.removed[file.path] = known, int(remove.get("deletionTimestamp") or when)
-    elif change := action.get("cdc"):
+    elif (change := action.get("cdc")) is not None:
         file = _file(change)
         state.changes[file.path] = file, when
-    elif metadata := action.get("metaData"):
+    elif (metadata := action.get("metaData")) is not None:
         _describe(state, metadata)
 
 

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from semid.measure.gate import Check, is_number
 from semid.tables import releases
+from semid.tables.sql_text import equals
 from semid.tables.store import Store
 
 
@@ -32,7 +33,7 @@ def earlier_statuses(store: Store, run_id: str, nights: int) -> list[dict[tuple[
 def write_report(store: Store, run_id: str, checks: Sequence[Check]) -> None:
     """Replace the run's rows in `drift_report` by `checks`; a repeated check leaves one set of rows."""
     rows = store.frame([_row(run_id, check) for check in checks], "drift_report")
-    store.replace_where(rows, "drift_report", f"run_id = '{run_id}'")
+    store.replace_where(rows, "drift_report", equals({"run_id": run_id}))
 
 
 def _row(run_id: str, check: Check) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from semid.measure.evaluation import Measure
+from semid.tables.sql_text import equals
 from semid.tables.store import Store, to_json
 
 
@@ -32,7 +33,8 @@ def write_evaluation(
         }
         for measure in measures
     ]
-    store.replace_where(store.frame(rows, "eval_report"), "eval_report", f"run_id = '{run_id}' AND task = '{task}'")
+    own = equals({"run_id": run_id, "task": task})
+    store.replace_where(store.frame(rows, "eval_report"), "eval_report", own)
     return len(rows)
 
 

@@ -13,7 +13,7 @@ from semid.quantize.base import Codebook, Floats
 from semid.quantize.codebook import from_bytes, sha256
 from semid.tables.label_facts import has_labels
 from semid.tables.query import Reader
-from semid.tables.views import literal
+from semid.tables.sql_text import literal
 
 FEW = 5
 """Other contents that a shared prefix must have before its items are called neighbours."""
@@ -198,8 +198,8 @@ def _neighbours(reader: Reader, row: Mapping[str, Any], where: Mapping[str, Any]
         f"count(DISTINCT content_hash) FILTER (prefixes[{depth}] = {literal(row['prefixes'][depth - 1])}) AS d{depth}"
         for depth in depths
     )
-    others = f"FROM semantic_id WHERE {_OPEN} AND content_hash <> {{content}}"
-    (found,) = reader.mappings(f"SELECT {counts} {others}".format(**where))
+    others = f"FROM semantic_id WHERE {_OPEN} AND content_hash <> {{content}}".format(**where)
+    (found,) = reader.mappings(f"SELECT {counts} {others}")
     enough = [depth for depth in depths if found[f"d{depth}"] >= FEW]
     depth = max(enough, default=1)
     if not found[f"d{depth}"]:

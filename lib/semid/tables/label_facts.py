@@ -13,7 +13,7 @@ from semid.errors import ConfigError
 from semid.measure.projection import to_plane
 from semid.report.code_facts import Branch, CodeTree, Family, ItemMap, LabelledCodes
 from semid.tables.query import Reader
-from semid.tables.views import literal
+from semid.tables.sql_text import literal
 
 _ON_A_PAGE = (64, 8, 4)
 """Branches per parent on a page, by level: at most 2,624 in all; 0.2 MB for Beauty with three quarters of them."""

@@ -13,6 +13,7 @@ from semid.tables.contract import table_names
 from semid.tables.layout import lay_out
 from semid.tables.releases import Release
 from semid.tables.retention import kept_releases, lost_versions, oldest_versions, retention_days
+from semid.tables.sql_text import delta_path
 from semid.tables.store import Store
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ def _keep_for(store: Store, upkeep: Upkeep) -> None:
 
 
 def _of(store: Store, name: str) -> str:
-    return f"delta.`{store.path(name)}`"
+    return delta_path(store.path(name))
 
 
 def _numbers(kept: Sequence[Release]) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ import duckdb
 
 from semid.errors import ConfigError, EnvironmentFault
 from semid.tables.snapshot import damaged, newest_version, tables_in, versions_of, warehouse_folder
-from semid.tables.views import Shown, literal, statements
+from semid.tables.sql_text import literal
+from semid.tables.views import Shown, statements
 
 if TYPE_CHECKING:  # a third of a second that only notebooks spend
     import pandas

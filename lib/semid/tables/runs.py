@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 
 from semid import __version__
 from semid.config import SemidConfig
-from semid.errors import RunConflict
+from semid.errors import RunConflict, printable
 from semid.ids import fingerprint
+from semid.redact import without_secrets
 from semid.tables.store import Store, to_json
 
 log = logging.getLogger(__name__)
@@ -91,10 +92,10 @@ def closed(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """Return the outcome of a run that `error` ended; a message without item text."""
+    """Return the outcome of a run that `error` ended; a message of one line, without secrets."""
     status = "blocked" if getattr(error, "exit_code", 1) == 4 else "failed"
     message = "".join(traceback.format_exception_only(error)).strip()
-    return {"status": status, "message": message.splitlines()[0][:500]}
+    return {"status": status, "message": printable(message.splitlines()[0])[:500]}
 
 
 def save(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -105,5 +106,8 @@ def save(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def config_json(config: SemidConfig) -> str:
-    """Return the configuration as JSON. It holds no secrets: semid reads those from the environment only."""
-    return to_json(config.model_dump(mode="json"))
+    """Return the configuration as JSON, without secrets: no key is meant for one, and a location with one is refused.
+
+    What still looks like a secret, in `codebook.params` or in a prompt, is left out.
+    """
+    return to_json(without_secrets(config.model_dump(mode="json")))

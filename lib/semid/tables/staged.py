@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from semid.errors import ConfigError, StoredDataError
 from semid.tables.catalog import IMAGE_ROW
 from semid.tables.intervals import KEY
+from semid.tables.sql_text import equals
 from semid.tables.store import Store
 
 
@@ -27,7 +28,7 @@ def stage(store: Store, rows: DataFrame, arrivals: DataFrame, run_id: str) -> in
     """
     expected = arrivals.count()
     if expected or not staged_rows(store, run_id).isEmpty():
-        store.replace_where(rows, "semantic_id_staged", f"run_id = '{run_id}'")
+        store.replace_where(rows, "semantic_id_staged", equals({"run_id": run_id}))
     written = staged_rows(store, run_id)
     if written.count() != expected:
         lost = arrivals.join(written.select(*KEY), KEY, "left_anti").agg(F.count("*"), F.min("item_id"))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from semid.errors import ConfigError
 from semid.tables.lock import local_path
 from semid.tables.places import replace_file
+from semid.tables.sql_text import delta_path, literal
 
 if TYPE_CHECKING:  # this module also serves the commands that load no Spark
     from semid.tables.store import Store
@@ -114,15 +115,6 @@ def resolve(store: Store) -> Shown:
     return Shown(store.warehouse, versions, release.release_id if release else 0, release.run_date if release else None)
 
 
-def literal(text: str) -> str:
-    """Return `text` as a SQL string.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _header(engine: Engine, shown: Shown) -> list[str]:
     title = f"release {shown.release_id} of {shown.run_date}" if shown.release_id else "nothing is published yet"
     flags = {
@@ -139,7 +131,7 @@ def _header(engine: Engine, shown: Shown) -> list[str]:
 def _scan(engine: Engine, shown: Shown, name: str) -> str:
     path, version = f"{shown.warehouse.rstrip('/')}/{name}", shown.versions[name]
     if engine == "spark":
-        return f"delta.`{path}`" if version is None else f"delta.`{path}` VERSION AS OF {version:d}"
+        return delta_path(path) if version is None else f"{delta_path(path)} VERSION AS OF {version:d}"
     return f"delta_scan({literal(path)}" + (")" if version is None else f", version = {version:d})")
 
 

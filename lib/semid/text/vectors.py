@@ -34,7 +34,7 @@ def check_vector(values: Any) -> Vector:
     try:
         # A null becomes NaN; the text of a JSON number a float.
         wide = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # an integer of thousands of digits
         return Vector(None, "vector_not_finite")
     if wide.ndim != 1 or not np.isfinite(wide).all():
         return Vector(None, "vector_not_finite")

@@ -97,3 +97,23 @@ def test_text_is_for_people(out: io.StringIO, capsys: pytest.CaptureFixture[str]
     assert out.getvalue().endswith(" 1/6 ingest_catalog\n")
     assert len(out.getvalue().splitlines()) == 1
     assert capsys.readouterr().err == blocked().report() + "\n"
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\x1b[2K12:00:00 all is well", "a\u2028b", "\u202ea", "\x85", "\ud800"])
+def test_no_text_makes_a_second_line_for_people(
+    out: io.StringIO, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A title cannot pose as a line of the log, nor turn or clear the terminal; a traceback stands indented below."""
+    console = Console("nightly", "text")
+    logging.getLogger("semid").info("title %s", text)
+    assert len(out.getvalue().splitlines()) == 1
+    assert out.getvalue().rstrip("\n").isprintable()
+    console.crash(ValueError(text))
+    console.report(GateBlocked(text, where=text, problems=[text], next_step=text), debug=False)
+    crash, _, report = capsys.readouterr().err.partition("semid: gate blocked")
+    assert all(line.startswith("  ") and line.isprintable() for line in crash.splitlines())
+    assert len(report.splitlines()) == 4
+    logging.getLogger("semid").error("checks", exc_info=ValueError(text))
+    _, head, *below = out.getvalue().splitlines()
+    assert head.endswith(" checks")
+    assert all(line.startswith("  ") and line.isprintable() for line in below)

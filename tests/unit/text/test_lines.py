@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semid.text import lines
 from semid.text.lines import MAX_RECORD_LINES, Parsed, csv_header, csv_rows, json_rows
 
 CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n"), max_size=8)
@@ -111,3 +112,43 @@ def test_json_numbers_keep_their_writing() -> None:
     """1e3 stays 1e3: a float would print 1000.0. Blank lines are no rows, and a BOM is no data."""
     (row,) = json_rows([b'\xef\xbb\xbf{"a": 1e3}', b" "])
     assert row.values["a"] == "1e3"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"[" * 100_000, b"9" * 5000, b"[" * 992 + b"]" * 992 + b', "c": "\\ud800"'],
+    ids=["nesting", "digits", "both"],
+)
+def test_what_follows_a_second_key_is_read_with_care(rest: bytes) -> None:
+    """A key given twice makes the line be read once more, past the place where the first reading stopped."""
+    (row, good) = json_rows([b'{"x": {"a": 1, "a": 1}, "y": ' + rest + b"}", b'{"a": 1}'])
+    assert row.reasons == ["malformed_record"]
+    assert good.reasons == []
+
+
+def test_a_list_with_a_second_key_is_no_row() -> None:
+    """The values of a row are by column name, whatever the line holds."""
+    (row,) = json_rows([b'[{"a": 1, "a": 1}]'])
+    assert (row.reasons, row.values) == (["malformed_record"], {})
+
+
+@pytest.mark.parametrize("line", [b'x","', b'",""', b'"a'])
+def test_quotes_left_open_on_every_line_cost_no_more_than_the_file(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read again is bounded by what was read before and the first credit, not by lines times 10,000."""
+    read = 0
+
+    def counted(text: bytes) -> tuple[str, bool]:
+        nonlocal read
+        read += len(text) + 1
+        return decoded(text)
+
+    decoded = lines._decoded
+    monkeypatch.setattr(lines, "_decoded", counted)
+    monkeypatch.setattr(lines, "_FIRST_CREDIT", 20_000)
+    file = [b"a,b", *[line] * 3000, b"1,2"]
+    rows = list(csv_rows(file, ["a", "b"]))
+    assert rows[-1].values == {"a": "1", "b": "2"} or line == b'"a'
+    size = sum(len(text) + 1 for text in file)
+    assert read < 20_000 + 5 * size

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from semid.text.record import NOT_A_NUMBER, Checked, Decimal, Rules, id_reasons, number, seconds
 from semid.text.render import template
+from semid.text.vectors import check_vector
 
 TEMPLATE = template(["{title}", "{brand}", "{category}", "{description}"], ". ")
 RULES = Rules(TEMPLATE, ("size",), ">", max_bytes=64, reject_bytes=1000)
@@ -209,3 +210,21 @@ def test_no_row_raises(row: dict[str, Any]) -> None:
     assert bool(item.reasons) != bool(item.text)
     (item.item_id or "").encode()
     (item.text or "").encode()
+
+
+@pytest.mark.parametrize("text", [" " * 100_000 + "!x", "1" + " " * 100_000 + "!!", "1," * 50_000 + "x", "$" * 100_000])
+def test_a_price_of_100_kb_is_read_in_one_pass(text: str) -> None:
+    """Where three parts of the pattern could take the same blanks, 800 of them took 6 s, ten times as many hours."""
+    assert number(text) is None
+
+
+def test_a_category_path_is_judged_whole() -> None:
+    """Short names that make a path beyond the limit are one text that is too large."""
+    names = ["soap"] * 200
+    assert RULES.check({"item_id": "a", "title": "x", "category": names}).category == names
+    assert RULES.check({"item_id": "a", "title": "x", "category": [*names, *names]}).reasons == ["text_too_large"]
+
+
+def test_an_integer_of_thousands_of_digits_is_no_number_of_a_vector() -> None:
+    """Python reads it, a float cannot hold it."""
+    assert check_vector([1, 10**4000]).reason == "vector_not_finite"
