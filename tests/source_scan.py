@@ -6,6 +6,7 @@ import ast
 import re
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SQL = re.compile(
@@ -22,11 +23,11 @@ _QUOTING = {"literal", "delta_path", "equals", "_scan", "_of"}
 _SHORT = {"np": "numpy", "pd": "pandas"}
 
 
-def python_files(root: Path, *folders: str) -> Iterator[tuple[str, ast.Module]]:
-    """Yield (path below the root, syntax tree) of every Python file."""
-    for folder in folders:
-        for file in sorted((root / folder).rglob("*.py")):
-            yield str(file.relative_to(root)), ast.parse(file.read_text(encoding="utf-8"))
+@cache
+def python_files(root: Path, folder: str) -> tuple[tuple[str, ast.Module], ...]:
+    """Return (path below the root, syntax tree) of every Python file of a folder."""
+    files = sorted((root / folder).rglob("*.py"))
+    return tuple((str(file.relative_to(root)), ast.parse(file.read_text(encoding="utf-8"))) for file in files)
 
 
 def code_runners(tree: ast.AST) -> Iterator[str]:

@@ -19,6 +19,7 @@ from semid.tables import sql_text
 from tests.source_scan import code_runners, python_files, unquoted
 
 ROOT = Path(__file__).parents[2]
+LIBRARY = (*python_files(ROOT, "lib"), *python_files(ROOT, "jobs"))
 
 # The command line names a module of semid itself, from fixed lists; `labels.labeller` names code on purpose.
 CODE_BY_NAME = {
@@ -74,7 +75,7 @@ INSIDE = {
 def test_nothing_turns_data_into_code() -> None:
     """No pickle, no eval, no shell, no model code of strangers: in the library, the jobs and the DAGs."""
     found = {
-        (file, what) for file, tree in python_files(ROOT, "lib", "jobs", "airflow_dags") for what in code_runners(tree)
+        (file, what) for file, tree in (*LIBRARY, *python_files(ROOT, "airflow_dags")) for what in code_runners(tree)
     }
     assert found == CODE_BY_NAME | SAFE_YAML
     assert issubclass(yaml_file._PlainLoader, yaml.SafeLoader)
@@ -110,7 +111,7 @@ def test_the_examples_of_the_defences_hold(module: ModuleType) -> None:
 
 def test_every_value_in_sql_text_is_quoted() -> None:
     """A value in SQL is a number (`:d`), passes `literal`, `delta_path` or `equals`, or stands in the list above."""
-    found = {(file, what) for file, tree in python_files(ROOT, "lib", "jobs") for what in unquoted(tree)}
+    found = {(file, what) for file, tree in LIBRARY for what in unquoted(tree)}
     assert found - INSIDE.keys() == set()
     assert INSIDE.keys() - found == set(), "no longer in the source: take it out of the list"
 
