@@ -1,6 +1,6 @@
 """Values and paths inside SQL text: the one place where they are quoted.
 
-A version is formatted with `:d`, everything else passes through here; `tests/unit/test_security.py` looks at every
+A version is formatted with `:d`, everything else passes through here; `tests/hostile/test_security.py` looks at every
 SQL text of the project for a value that does neither.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semid.measure.buckets import BucketSizes
@@ -21,6 +21,7 @@ def test_five_items_in_three_buckets():
     assert sizes.gini == pytest.approx(4 / 15)  # (-2 + 0 + 2 * 3) / (3 * 5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=80))
 def test_statistics_are_those_of_the_items(codes):
     """pandas' counts of the items' codes, in a shuffled order of sizes, and the Gini index of all buckets one by one."""

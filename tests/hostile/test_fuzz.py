@@ -1,6 +1,6 @@
 """Hostile feeds and settings by the thousand: rows with reasons and ConfigErrors, never another error.
 
-`SEMID_FUZZ_CASES=10000 pytest -n 0 tests/unit/test_fuzz.py` tries as many of each kind.
+`SEMID_FUZZ_CASES=10000 pytest -n 0 tests/hostile/test_fuzz.py` tries as many of each kind.
 """
 
 from __future__ import annotations
