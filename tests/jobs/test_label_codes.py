@@ -13,7 +13,7 @@ from semid.jobs.label_codes import JOB
 from semid.tables import views
 from semid.tables.query import open_reader
 from semid.tables.store import Store
-from tests.small_nights import NIGHT1, night, staged_row
+from tests.small_nights import NIGHT1, copy, night, staged_row
 
 pytestmark = pytest.mark.spark
 
@@ -26,9 +26,10 @@ def category(item: str) -> list[str]:
     return ["wash"] if item == "tea0" or item.startswith("soap") else ["drink"] if item.startswith("tea") else ["other"]
 
 
-@pytest.fixture
-def shop(store: Store) -> Store:
+@pytest.fixture(scope="module")
+def opened(empty_warehouse: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Six teas, five soaps and an odd thing, published under codebook 1."""
+    store = copy(empty_warehouse, tmp_path_factory.mktemp("opened") / "warehouse")
     staged, index = [], dict.fromkeys(("tea", "soap", "odd"), -1)
     for name, codes in CODES.items():
         kind = name.rstrip("0123456789")
@@ -52,6 +53,12 @@ def shop(store: Store) -> Store:
     store.append_rows(vectors, "item_embedding")
     store.append_rows([_codebook()], "codebook")
     return store
+
+
+@pytest.fixture
+def shop(opened: Store, tmp_path: Path) -> Store:
+    """The shop, to be changed."""
+    return copy(opened, tmp_path / "warehouse")
 
 
 def _codebook() -> dict[str, Any]:

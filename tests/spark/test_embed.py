@@ -117,8 +117,13 @@ def test_vectors_are_unit_length_and_differ(expected: dict[str, bytes]) -> None:
     assert len(np.unique(x, axis=0)) > 0.8 * ROWS
 
 
-def test_adaptive_execution_leaves_the_partitions_alone(spark: SparkSession, contents: DataFrame) -> None:
+def test_adaptive_execution_leaves_the_partitions_alone(
+    spark: SparkSession, contents: DataFrame, request: pytest.FixtureRequest
+) -> None:
     """A content's partition follows from its hash; partitioned by a column, these few rows would become one."""
+    off = spark.conf.get("spark.sql.adaptive.enabled")  # the session of the tests plans once
+    request.addfinalizer(lambda: spark.conf.set("spark.sql.adaptive.enabled", off))
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
     task = F.spark_partition_id().alias("task")
     by_column = contents.repartition("content_hash").select(task).distinct().count()
     placed = only_partitions(contents, 6, 2, 3).select("content_hash", task).collect()

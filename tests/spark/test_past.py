@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame
@@ -17,17 +18,24 @@ from semid.tables.past import Audited, Past, as_open, past_of, publish_past
 from semid.tables.publish import wanted_rows
 from semid.tables.releases import Release
 from semid.tables.store import Store
-from tests.small_nights import NIGHT2, catalog_row, changes, intervals, night, open_ids, staged_row
+from tests.small_nights import NIGHT2, catalog_row, changes, copy, intervals, night, open_ids, staged_row
 
 DAY4 = date(2026, 1, 4)
 AUDITED = Audited("past", "warn", 1)
 
 
-@pytest.fixture
-def three(twice: Store) -> Store:
+@pytest.fixture(scope="module")
+def third_night(two_releases: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A third night two days after the second one, which edits `a` once more."""
-    night(twice, "n3", DAY4, {"a": "A3", "b": "B", "d": "D"}, [staged_row("n3", "a", [1, 6], "A3", DAY4)])
-    return twice
+    store = copy(two_releases, tmp_path_factory.mktemp("three") / "warehouse")
+    night(store, "n3", DAY4, {"a": "A3", "b": "B", "d": "D"}, [staged_row("n3", "a", [1, 6], "A3", DAY4)])
+    return store
+
+
+@pytest.fixture
+def three(third_night: Store, tmp_path: Path) -> Store:
+    """A warehouse after three nights."""
+    return copy(third_night, tmp_path / "warehouse")
 
 
 def wanted(store: Store, items: dict[str, str]) -> DataFrame:
