@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from semid.config import SparkConfig
+
+# No test has a time limit: on busy cores an example takes as long as it takes.
+settings.register_profile("semid", deadline=None)
+settings.load_profile("semid")
 
 # pytest-xdist runs its workers from a string, so their main module has no file. PySpark's Connect package, which Great
 # Expectations imports, takes such a process for its own doctests and ends it with exit 0.
