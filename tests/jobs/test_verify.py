@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +16,12 @@ from deltalake import DeltaTable, write_deltalake
 from semid.cli import verify
 from semid.cli.job import run_job
 from semid.jobs import nightly
-from semid.tables.verify import verify_table
+from semid.tables.verify import verify_rows, verify_table
 from tests.nights import SETTINGS, Nights
 
 pytestmark = pytest.mark.spark
 Damage = Callable[[Path], None]
+Row = dict[str, Any]
 
 
 @pytest.fixture
@@ -110,6 +113,10 @@ def edited_artifact(warehouse: Path) -> None:
     write_deltalake(warehouse / "codebook", changed)
 
 
+def lost_table(warehouse: Path) -> None:
+    shutil.rmtree(warehouse / "codebook")
+
+
 DAMAGES: list[tuple[Damage, str]] = [
     (empty_commit, "00000000000000000002.json is empty"),
     (half_a_commit, "00000000000000000002.json is not readable"),
@@ -121,6 +128,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (same_size_of_zeros, ".parquet cannot be read"),
     (rows_of_another_file, "release: "),
     (doubled_item, "does not hold: an item is in the catalog once (1 times"),
+    (lost_table, "does not hold: codes lie within their codebook"),
     (edited_artifact, "a codebook's bytes are those that were written, and make a codebook (1 times"),
 ]
 
@@ -134,6 +142,109 @@ def test_damage_is_found(damage: Damage, told: str, warehouse: Path, capsys: pyt
     printed = capsys.readouterr()
     assert told in printed.out
     assert "next:" in printed.err
+
+
+def first_open(rows: list[Row]) -> Row:
+    return next(row for row in rows if row["valid_to"] is None)
+
+
+def nothing(rows: list[Row]) -> None:
+    """Written again as it was, which proves that the other changes are what is found."""
+
+
+def second_open_id(rows: list[Row]) -> None:
+    row = first_open(rows)
+    rows.append({**row, "valid_from": row["valid_from"] + timedelta(days=1)})
+
+
+def empty_interval(rows: list[Row]) -> None:
+    row = first_open(rows)
+    row["valid_to"] = row["valid_from"]
+
+
+def id_given_twice(rows: list[Row]) -> None:
+    first, second = [row for row in rows if row["valid_to"] is None][:2]
+    second["semantic_id"] = first["semantic_id"]
+
+
+def no_prefixes(rows: list[Row]) -> None:
+    first_open(rows)["prefixes"] = []
+
+
+def code_of_no_codebook(rows: list[Row]) -> None:
+    first_open(rows)["codes"][0] = 99
+
+
+def row_of_no_release(rows: list[Row]) -> None:
+    first_open(rows)["release_id"] = 77
+
+
+def another_id(rows: list[Row]) -> None:
+    max(rows, key=lambda row: row["release_id"])["new_semantic_id"] = "0-0-0#99"
+
+
+def change_of_no_release(rows: list[Row]) -> None:
+    rows[0]["release_id"] = 77
+
+
+def lost_row(rows: list[Row]) -> None:
+    rows.remove(first_open(rows))
+
+
+def lost_addition(rows: list[Row]) -> None:
+    rows.remove(next(row for row in rows if row["reason"] == "added"))
+
+
+def lost_run(rows: list[Row]) -> None:
+    rows[:] = [row for row in rows if "/" in row["run_id"]]
+
+
+def second_vector(rows: list[Row]) -> None:
+    rows.append(rows[0])
+
+
+def vector_of_nan(rows: list[Row]) -> None:
+    rows[0]["embedding"][0] = float("nan")
+
+
+def no_vectors(rows: list[Row]) -> None:
+    rows.clear()
+
+
+RULES = [
+    ("semantic_id", nothing, ""),
+    ("semantic_id_change", nothing, ""),
+    ("item_embedding", nothing, ""),
+    ("semantic_id", second_open_id, "an item has one open ID per codebook version"),
+    ("semantic_id", empty_interval, "intervals of an item are longer than zero and do not overlap"),
+    ("semantic_id", id_given_twice, "an ID is given to one item only"),
+    ("semantic_id", no_prefixes, "an ID and its prefixes print its codes"),
+    ("semantic_id", code_of_no_codebook, "codes lie within their codebook"),
+    ("semantic_id", row_of_no_release, "a row of semantic_id belongs to a published release"),
+    ("semantic_id", lost_row, "the newest release has as many items as it says"),
+    ("semantic_id_change", change_of_no_release, "a row of semantic_id_change belongs to a published release"),
+    ("semantic_id_change", another_id, "an open ID is what the newest change of its item says"),
+    ("semantic_id_change", lost_addition, "a release has as many changes as it says"),
+    ("run", lost_run, "a release has its run"),
+    ("item_embedding", second_vector, "a content has one vector per model"),
+    ("item_embedding", vector_of_nan, "a vector is as wide as it says, and finite"),
+    ("item_embedding", no_vectors, "a content with a current ID has a vector of the codebook's model"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "rule"), RULES, ids=[change.__name__ for _, change, _ in RULES])
+def test_each_rule_of_the_rows_is_asked(
+    name: str, change: Callable[[list[Row]], None], rule: str, warehouse: Path
+) -> None:
+    """A table that is whole, with rows that break a rule: the rule is named."""
+    table = DeltaTable(warehouse / name).to_pyarrow_table()
+    rows: list[Row] = table.to_pylist()
+    change(rows)
+    shutil.rmtree(warehouse / name)
+    for _ in range(3):  # as many versions as the newest release recorded
+        write_deltalake(warehouse / name, pa.Table.from_pylist(rows, schema=table.schema), mode="overwrite")
+    found = verify_rows(str(warehouse))
+    assert any(rule in problem for problem in found) if rule else found == []
 
 
 def wrong_in(table: Path) -> tuple[str, ...]:

@@ -44,14 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _verify(warehouse: str) -> None:
     tables = list(verify_tables(warehouse_folder(warehouse), time.time_ns() // 1_000_000))
     broken = verify_rows(warehouse)
-    print(
-        "\n".join(aligned([_row(table) for table in tables], ("table", "commits", "files", "rows", "bytes", "wrong")))
-    )
+    print("\n".join(aligned([_row(table) for table in tables], _HEAD)))
     problems = [problem for table in tables for problem in table.problems]
     if problems or broken:
         print("\n" + "\n".join(map(escape_controls, [*problems, *broken])))
         raise StoredDataError(
-            f"{len(problems)} of the stored files and {len(broken)} of {number_of_rules()} rules fail",
+            f"{len(problems)} finding(s) in logs and files; {len(broken)} of {number_of_rules()} rules do not hold",
             where=warehouse,
             next_step="docs/runbook.md, A table is damaged; nothing was changed",
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from semid.errors import StoredDataError
 from semid.quantize.codebook import from_bytes, sha256
-from semid.tables.query import Reader
+from semid.tables.query import QueryError, Reader
 
 _ACTIVE = "(SELECT max_by(codebook_version, release_id) FROM published_release)"
 # A rebuilt date changes the past: its releases say nothing about the IDs of now.
@@ -94,7 +94,7 @@ def broken_rules(reader: Reader) -> list[Broken]:
     for rule, query in _RULES.items():
         try:
             ((count, example),) = reader.ask(f"SELECT count(*), min(example) FROM ({query})").rows
-        except StoredDataError as error:
+        except (StoredDataError, QueryError) as error:  # a table or a column is gone
             count, example = 1, error.what
         if count:
             found.append(Broken(rule, count, str(example)))
@@ -108,7 +108,11 @@ def number_of_rules() -> int:
 
 def _broken_codebooks(reader: Reader) -> list[Broken]:
     rule, broken = "a codebook's bytes are those that were written, and make a codebook", []
-    for row in reader.mappings("SELECT codebook_version, artifact, artifact_sha256 FROM codebook"):
+    try:
+        rows = reader.mappings("SELECT codebook_version, artifact, artifact_sha256 FROM codebook")
+    except (StoredDataError, QueryError) as error:
+        return [Broken(rule, 1, error.what)]
+    for row in rows:
         try:
             if sha256(row["artifact"]) != row["artifact_sha256"]:
                 raise ValueError("other bytes")
