@@ -1,0 +1,1 @@
+"""What IDs are for: retrieval, search, diversification, ranking features, cold start."""
