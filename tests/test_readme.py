@@ -18,7 +18,7 @@ import pytest
 
 from semid.cli import demo, status
 from semid.tables.query import open_reader
-from tests import catalog
+from tests import catalog, cold_spark
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -131,10 +131,13 @@ def test_every_other_command_runs(demonstrated: tuple[Path, str], package: Path)
     )
     commands = [line for line in COMMANDS if line not in MAKE]
     script = "\n".join(f"{next_night}\n{line}" if line.startswith("spark-submit") else line for line in commands)
-    # Ten JVMs for a few rows each: the quick compiler is enough.
-    environment = os.environ | {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
     done = subprocess.run(
-        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-euc", script],
+        cwd=folder,
+        env=os.environ | cold_spark.variables(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "current    release 1 of" in done.stdout

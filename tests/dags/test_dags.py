@@ -12,7 +12,7 @@ import pytest
 
 from semid.cli import local_airflow
 from semid.tables.query import open_reader
-from tests import catalog
+from tests import catalog, cold_spark
 from tests.nights import NIGHT1
 
 ROOT = Path(__file__).parents[2]
@@ -180,7 +180,7 @@ def airflow_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A warehouse that `airflow dags test` of the nightly DAG filled with 60 items, and what it printed."""
     home = tmp_path_factory.mktemp("airflow") / "home"
     feed = catalog.write_jsonl(catalog.items(60), home.parent / "feed.jsonl")
-    environment = local_airflow.variables(home, feed)
+    environment = local_airflow.variables(home, feed) | cold_spark.variables()
     settings = "codebook: {kind: rkmeans, sizes: [4, 4]}\n"
     local_airflow.prepare(home, environment, settings)
     done = run(
