@@ -14,11 +14,11 @@ from pyspark.sql import SparkSession
 from semid.tables.store import Store
 from tests import catalog
 from tests.nights import SETTINGS
+from tests.twins import ENVIRONMENT, NIGHT1, NIGHT2, NIGHT3, content, flags, undisturbed
 
 KILL_AT = Path(__file__).with_name("kill_at.py")
 pytestmark = pytest.mark.faults
 
-NIGHT1, NIGHT2, NIGHT3 = "2026-01-01", "2026-01-02", "2026-01-03"
 STEPS = [
     ("after", f"semid.jobs.{step}:main")
     for step in ("ingest_catalog", "embed_items", "train_codebook", "assign_ids", "check_drift")
@@ -26,44 +26,10 @@ STEPS = [
 INSIDE_PUBLISH = [("before", "semid.tables.commit:changed_ids"), ("before", "semid.tables.commit:_announce")]
 
 
-def flags(warehouse: Path, feed: str, day: str) -> list[str]:
-    return ["nightly", "--warehouse", str(warehouse), "--catalog", feed, "--run-date", day, *SETTINGS]
-
-
-def undisturbed(arguments: list[str]) -> None:
-    subprocess.run([sys.executable, "-m", "semid.cli.main", *arguments], check=True, capture_output=True)
-
-
 def killed(point: tuple[str, str], arguments: list[str]) -> None:
-    done = subprocess.run([sys.executable, str(KILL_AT), *point, *arguments], check=False, capture_output=True)
+    command = [sys.executable, str(KILL_AT), *point, *arguments]
+    done = subprocess.run(command, env=ENVIRONMENT, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
-
-
-def content(spark: SparkSession, warehouse: Path) -> dict[str, list[tuple[object, ...]]]:
-    """What was published and what it was made from, without run ids and clocks."""
-    columns = {
-        "item_catalog": ["item_id", "text", "content_hash", "is_active", "first_seen", "changed_on"],
-        "item_quarantine": ["source_row", "item_id", "reasons"],
-        "item_embedding": ["content_hash", "model", "embedding"],
-        "codebook": ["codebook_version", "artifact_sha256"],
-        "semantic_id": [
-            "item_id",
-            "semantic_id",
-            "codes",
-            "content_hash",
-            "valid_from",
-            "valid_to",
-            "release_id",
-        ],
-        "semantic_id_change": ["release_id", "item_id", "old_semantic_id", "new_semantic_id", "reason"],
-        "release": ["release_id", "run_date", "kind", "status", "codebook_version", "counts", "verdict"],
-        "drift_report": ["cohort", "metric", "level", "value", "status"],
-    }
-    store = Store(spark, str(warehouse))
-    return {
-        name: sorted(map(tuple, store.read(name).select(*selected).collect()), key=str)
-        for name, selected in columns.items()
-    }
 
 
 def test_a_first_night_killed_seven_times_ends_as_an_undisturbed_one(spark: SparkSession, tmp_path: Path) -> None:
@@ -74,17 +40,6 @@ def test_a_first_night_killed_seven_times_ends_as_an_undisturbed_one(spark: Spar
     for name in ("killed", "twin"):
         undisturbed(flags(tmp_path / name, feed, NIGHT1))
     assert content(spark, tmp_path / "killed") == content(spark, tmp_path / "twin")
-
-
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the feed of a second night and two warehouses: `first` before that night, `twin` after it."""
-    folder, first = tmp_path_factory.mktemp("nights"), catalog.items(120)
-    feed = catalog.write_jsonl(catalog.second_night(first), folder / "feed.jsonl")
-    undisturbed(flags(folder / "first", catalog.write_jsonl(first, folder / "feed1.jsonl"), NIGHT1))
-    shutil.copytree(folder / "first", folder / "twin")
-    undisturbed(flags(folder / "twin", feed, NIGHT2))
-    return folder
 
 
 @pytest.mark.parametrize("point", [*INSIDE_PUBLISH, ("after", "semid.jobs.publish_ids:main")])

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pyspark
 import pytest
 
 from semid.config import packaged
 from semid.frames.session import read_properties
-from tests import tiny_model
+from tests import standalone, tiny_model
 
 APP = Path(__file__).with_name("gpu_app.py")
-SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 
 
 def script(path: Path, body: str) -> Path:
@@ -29,50 +24,12 @@ def script(path: Path, body: str) -> Path:
     return path
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@contextmanager
-def daemon(log: Path, ready: str, *command: str) -> Iterator[None]:
-    """A Spark process that runs until the block ends; the block starts when its log says `ready`."""
-    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
-    with log.open("w") as sink:
-        process = subprocess.Popen([str(SPARK_CLASS), *command], stdout=sink, stderr=sink, env=environment)
-        try:
-            deadline = time.monotonic() + 90
-            while ready not in log.read_text():
-                assert process.poll() is None, log.read_text()[-2000:]
-                assert time.monotonic() < deadline, log.read_text()[-2000:]
-                time.sleep(0.1)
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
 @pytest.fixture
 def master(tmp_path: Path) -> Iterator[str]:
     """A master and a worker with one core and one GPU, as its discovery script says."""
     found = script(tmp_path / "gpus.sh", """echo '{"name": "gpu", "addresses": ["5"]}'""")
-    properties = tmp_path / "worker.conf"
-    properties.write_text(f"spark.worker.resource.gpu.amount 1\nspark.worker.resource.gpu.discoveryScript {found}\n")
-    port = free_port()
-    url = f"spark://127.0.0.1:{port}"
-    deploy = "org.apache.spark.deploy"
-    here = ["--host", "127.0.0.1", "--webui-port", "0"]
-    with ExitStack() as running:
-        started = daemon(
-            tmp_path / "master.log", "I have been elected leader", f"{deploy}.master.Master", *here, "--port", str(port)
-        )
-        running.enter_context(started)
-        worker = ["--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / "work")]
-        files = ["--properties-file", str(properties)]
-        started = daemon(
-            tmp_path / "worker.log", "registered with master", f"{deploy}.worker.Worker", *here, *worker, *files, url
-        )
-        running.enter_context(started)
+    gpu = f"spark.worker.resource.gpu.amount 1\nspark.worker.resource.gpu.discoveryScript {found}\n"
+    with standalone.cluster(tmp_path / "cluster", workers=1, properties=gpu) as url:
         yield url
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
@@ -11,9 +12,56 @@ from pyspark.errors import PySparkException
 
 from semid.errors import EnvironmentFault, RunConflict, SemidError, StoredDataError
 
-_LOST = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED")
-_FULL = "No space left on device"
-_UNREADABLE = ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "could not verify page integrity")
+
+@dataclass(frozen=True)
+class _Meaning:
+    """A failure that is known by words in its message; `where` None: the file that the message names."""
+
+    signs: tuple[str, ...]
+    kind: type[SemidError]
+    what: str
+    where: str | None
+    next_step: str
+
+
+_AGAIN = "then run this again: what was committed is kept"
+_KNOWN = (
+    _Meaning(
+        ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED"),
+        RunConflict,
+        "another writer committed to the same table first",
+        "",
+        "run this again: it starts from what the other writer left",
+    ),
+    _Meaning(
+        ("No space left on device",),
+        EnvironmentFault,
+        "the disk is full",
+        "the disk of the warehouse, or of Spark's spill files (spark.local.dir)",
+        f"free space or enlarge it, {_AGAIN}",
+    ),
+    _Meaning(
+        ("Python worker exited unexpectedly", "Python worker process terminated due to"),
+        EnvironmentFault,
+        "a Python worker died, and so did those that took its place",
+        "the step that the log names last",
+        f"often memory: lower embedding.batch_size, or let fewer tasks run at once (N of local[N,4]), {_AGAIN}",
+    ),
+    _Meaning(
+        ("ExecutorLostFailure", "Master removed our application"),
+        EnvironmentFault,
+        "executors were lost again and again",
+        "the step that the log names last",
+        f"look at their logs, often memory: raise spark.executor.memoryOverhead, {_AGAIN}",
+    ),
+    _Meaning(
+        ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "could not verify page integrity"),
+        StoredDataError,
+        "a file of a table is missing or damaged",
+        None,
+        "docs/runbook.md, A table is damaged",
+    ),
+)
 
 
 def meaning_of(error: BaseException) -> SemidError | None:
@@ -27,29 +75,17 @@ def explained(text: str) -> SemidError | None:
     Args:
         text: The exception's message and those of its causes.
     """
-    first = text.strip().splitlines()[0][:300] if text.strip() else ""
-    if any(sign in text for sign in _LOST):
-        return RunConflict(
-            "another writer committed to the same table first",
-            problems=[first],
-            next_step="run this again: it starts from what the other writer left",
-        )
-    if _FULL in text:
-        return EnvironmentFault(
-            "the disk is full",
-            where="the disk of the warehouse, or of Spark's spill files (spark.local.dir)",
-            problems=[first],
-            next_step="free space or enlarge it, then run this again: what was committed is kept",
-        )
-    if any(sign in text for sign in _UNREADABLE):
-        file = re.search(r"file:/[^\s'\"]+", text)
-        return StoredDataError(
-            "a file of a table is missing or damaged",
-            where=unquote(file[0]).rstrip(".,:") if file else "",
-            problems=[first],
-            next_step="docs/runbook.md, A table is damaged",
-        )
-    return None
+    known = next((meaning for meaning in _KNOWN if any(sign in text for sign in meaning.signs)), None)
+    if known is None:
+        return None
+    where = _file_in(text) if known.where is None else known.where
+    first = text.strip().splitlines()[0][:300]
+    return known.kind(known.what, where=where, problems=[first], next_step=known.next_step)
+
+
+def _file_in(text: str) -> str:
+    found = re.search(r"file:/[^\s'\"]+", text)
+    return unquote(found[0]).rstrip(".,:") if found else ""
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:

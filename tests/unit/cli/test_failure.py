@@ -19,6 +19,8 @@ FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
     [
         ("[DELTA_CONCURRENT_APPEND] Files were added", 5, ""),
         (f"{FULL}\njava.io.IOException: No space left on device", 7, "spark.local.dir"),
+        (f"{FULL}\norg.apache.spark.SparkException: Python worker exited unexpectedly (crashed)", 7, "the step"),
+        (f"{FULL}: ExecutorLostFailure (executor 4 exited caused by one of the running tasks)", 7, "the step"),
         (
             "[FAILED_READ_FILE.NO_HINT] error reading file file:///data/w/semid%20x/p=1/a.parquet.",
             6,

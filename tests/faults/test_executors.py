@@ -1,0 +1,96 @@
+"""A standalone cluster of two workers that loses executors and starts second attempts: the rows are the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from semid.config import packaged
+from tests import standalone
+from tests.twins import ENVIRONMENT, NIGHT2, content, flags, undisturbed
+
+pytestmark = pytest.mark.faults
+
+ROOT = Path(__file__).parents[2]
+SUBMIT = standalone.SPARK_CLASS.with_name("spark-submit")
+CONF = {
+    "spark.executor.memory": "900m",
+    "spark.executor.cores": "1",
+    "spark.pyspark.python": sys.executable,
+    # Every task that takes longer than the first tenth of its stage is started a second time.
+    "spark.speculation": "true",
+    "spark.speculation.quantile": "0.1",
+    "spark.speculation.multiplier": "1.01",
+    "spark.speculation.interval": "20ms",
+    "spark.speculation.minTaskRuntime": "10ms",
+}
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with standalone.cluster(tmp_path_factory.mktemp("spark") / "cluster", workers=2) as url:
+        yield url
+
+
+def submitted(master: str, arguments: list[str]) -> subprocess.Popen[str]:
+    """Start the nightly job with spark-submit on the cluster."""
+    conf = [word for key, value in CONF.items() for word in ("--conf", f"{key}={value}")]
+    file = ["--properties-file", str(packaged("spark/local.conf"))]
+    command = [str(SUBMIT), *file, "--master", master, *conf, str(ROOT / "jobs" / "nightly.py"), *arguments[1:]]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+
+
+def executors() -> list[psutil.Process]:
+    """The executors' Java processes."""
+    sign = "CoarseGrainedExecutorBackend"
+    return [p for p in psutil.process_iter(["cmdline"]) if sign in " ".join(p.info["cmdline"] or [])]
+
+
+@pytest.mark.parametrize("losses", [0, 2])
+def test_executors_are_lost_on_the_way(
+    spark: SparkSession, nights: Path, master: str, tmp_path: Path, losses: int
+) -> None:
+    """Each loss costs attempts, not rows: the tables are those of the twin, which ran in one process."""
+    shutil.copytree(nights / "first", tmp_path / "warehouse")
+    command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
+    process = submitted(master, command)
+    assert process.stderr is not None
+    said, lost = [], 0
+    for line in process.stderr:
+        said.append(line)
+        if lost < losses and ("embed_items" in line or "assign_ids" in line):
+            time.sleep(1)
+            os.kill(executors()[0].pid, signal.SIGKILL)
+            lost += 1
+    assert process.wait() == 0, "".join(said[-40:])
+    assert lost == losses
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_executors_that_are_lost_each_time_end_the_run(
+    spark: SparkSession, nights: Path, master: str, tmp_path: Path
+) -> None:
+    """Exit 7 with the cause and the release that readers still have; without the loss the night goes on."""
+    shutil.copytree(nights / "first", tmp_path / "warehouse")
+    command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
+    process = submitted(master, command)
+    while process.poll() is None:
+        for executor in executors():
+            executor.kill()
+        time.sleep(0.2)
+    said = process.communicate()[1]
+    assert process.returncode == 7, said[-3000:]
+    assert "executors were lost" in said
+    undisturbed(command)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")

@@ -1,0 +1,127 @@
+"""Processes that are ended at any time, die while they embed, or run at once: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.nights import SETTINGS
+from tests.twins import NIGHT2, content, flags, started, undisturbed
+
+pytestmark = pytest.mark.faults
+
+SEED = int(os.environ.get("SEMID_KILL_SEED", "1"))
+"""Of the moments at which a driver is killed."""
+
+
+@pytest.fixture
+def second_night(nights: Path, tmp_path: Path) -> list[str]:
+    """The command of the second night, in a copy of the warehouse."""
+    shutil.copytree(nights / "first", tmp_path / "warehouse")
+    return flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
+
+
+def steps_done(process: subprocess.Popen[str]) -> None:
+    """Wait until the run says that it starts its first step."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "ingest_catalog" in line:
+            return
+
+
+def python_workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The Python processes that Spark has started below `process`, without the daemon they are forked from."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+        daemons = [child for child in below if "pyspark.daemon" in " ".join(child.cmdline())]
+        return [child for child in daemons if any(child.ppid() == other.pid for other in daemons)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill_workers(process: subprocess.Popen[str], wanted: Callable[[int], bool]) -> tuple[int, str]:
+    """Kill Python workers as they appear, while `wanted(killed so far)`; return how many, and what the run said."""
+    killed: set[int] = set()
+    while process.poll() is None and wanted(len(killed)):
+        for worker in python_workers(process):
+            if worker.pid not in killed and wanted(len(killed)):
+                killed.add(worker.pid)
+                os.kill(worker.pid, signal.SIGKILL)
+        time.sleep(0.02)
+    said = process.communicate()[1]
+    return len(killed), said
+
+
+def test_a_driver_ended_at_random_times(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+) -> None:
+    """Three times kill -9, once SIGTERM, each some seconds into the steps: the run after them gives the twin's rows."""
+    rng = random.Random(SEED)
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        process = started(second_night)
+        steps_done(process)
+        time.sleep(rng.uniform(0, 20))
+        process.send_signal(number)
+        process.communicate()
+        assert process.returncode in (-number, 128 + number, 0)  # 0: the night was over before
+    undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_a_python_worker_that_dies_once_is_replaced(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+) -> None:
+    """Spark's second attempt embeds what the first one had not; the night ends as if nothing had been."""
+    process = started(second_night)
+    killed, said = kill_workers(process, lambda killed: killed < 1)
+    assert (process.returncode, killed) == (0, 1), said
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_workers_that_die_each_time_end_the_run(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+) -> None:
+    """After four attempts exit 7 with the cause and the release that readers still have; later it goes on."""
+    process = started(second_night)
+    killed, said = kill_workers(process, lambda _killed: True)
+    assert process.returncode == 7, said
+    assert killed >= 4
+    assert "a Python worker died" in said
+    assert "current release is 1" in said
+    undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+@pytest.mark.parametrize("other", ["nightly", "retrain", "backfill"])
+def test_two_jobs_at_once(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path, other: str
+) -> None:
+    """One works, the other ends with 5 and names it; given again, the night is there once, as in the twin."""
+    warehouse = str(tmp_path / "warehouse")
+    shutil.copyfile(nights / "feed.jsonl", tmp_path / f"{NIGHT2}.jsonl")
+    dated = ["--catalog", str(tmp_path / "{date}.jsonl"), "--start", NIGHT2, "--end", NIGHT2]
+    rivals = {
+        "nightly": second_night,
+        "retrain": ["retrain", "--warehouse", warehouse, "--run-date", NIGHT2, "--shadow", *SETTINGS],
+        "backfill": ["backfill", "--warehouse", warehouse, *dated, *SETTINGS],
+    }
+    first = started(second_night)
+    steps_done(first)  # it holds the warehouse
+    second = started(rivals[other])
+    said = second.communicate()[1]
+    assert second.returncode == 5, said
+    assert f"another run holds the warehouse: nightly of {NIGHT2}" in said
+    first.communicate()
+    assert first.returncode == 0
+    undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
