@@ -49,14 +49,13 @@ class Attention(nn.Module):  # type: ignore[misc]  # torch is untyped here: its 
 class FeedForward(nn.Module):  # type: ignore[misc]
     """Two linear layers and a ReLU, as in T5 (arXiv 1910.10683)."""
 
-    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.up, self.down = nn.Linear(width, hidden, bias=False), nn.Linear(hidden, width, bias=False)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` (..., width) transformed."""
-        return self.down(self.dropout(functional.relu(self.up(x))))
+        return self.down(functional.relu(self.up(x)))
 
 
 class Block(nn.Module):  # type: ignore[misc]
@@ -66,7 +65,7 @@ class Block(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.norms = nn.ModuleList(nn.RMSNorm(width) for _ in range(2))
         self.attention = Attention(width, *heads)
-        self.feed_forward = FeedForward(width, hidden, dropout)
+        self.feed_forward = FeedForward(width, hidden)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor, past: Pair | None = None) -> tuple[Tensor, Pair]:
