@@ -200,7 +200,7 @@ def _after_epoch(
         judgement = judge()
     if judgement > state.best:
         state = State(epoch, judgement, -1, {})
-        best = _with("best.", _under("model.", now))
+        best = {name: tensor.clone() for name, tensor in _with("best.", _under("model.", now)).items()}
     return State(epoch, state.best, state.waited + 1, now | best), {"judgement": judgement}
 
 

@@ -70,12 +70,20 @@ class Block(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Tensor, bias: Tensor, past: Pair | None = None) -> tuple[Tensor, Pair]:
         """Return `x` (batch, places, width) transformed, and the keys and values of the past and of `x`."""
+        x, cache = self.attended(x, bias, past)
+        return self.fed(x), cache
+
+    def attended(self, x: Tensor, bias: Tensor, past: Pair | None) -> tuple[Tensor, Pair]:
+        """Return the first half of the block."""
         normed = self.norms[0](x)
-        memory = self.attention.keys_values(normed)
+        keys, values = self.attention.keys_values(normed)
         if past is not None:
-            memory = (torch.cat([past[0], memory[0]], dim=2), torch.cat([past[1], memory[1]], dim=2))
-        x = x + self.dropout(self.attention(normed, memory, bias))
-        return x + self.dropout(self.feed_forward(self.norms[1](x))), memory
+            keys, values = torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2)
+        return x + self.dropout(self.attention(normed, (keys, values), bias)), (keys, values)
+
+    def fed(self, x: Tensor) -> Tensor:
+        """Return the second half of the block."""
+        return x + self.dropout(self.feed_forward(self.norms[1](x)))
 
 
 class RelativeBias(nn.Module):  # type: ignore[misc]
