@@ -43,7 +43,7 @@ class OfDecoder:
 
     def score(self, request: list[int], row: np.ndarray) -> float:
         """The log-probability of the last of n lessons: what the sum of n - 1 leaves of the sum of n."""
-        item = len(IDS) + int(np.flatnonzero((EVERY == row).all(axis=1))[0])
+        item = len(IDS) + int(np.flatnonzero((row == EVERY).all(axis=1))[0])
         before = float(self.model(torch.tensor([request]))) * (len(request) - 1) if len(request) > 1 else 0.0
         return before - float(self.model(torch.tensor([[*request, item]]))) * len(request)
 

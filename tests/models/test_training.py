@@ -89,7 +89,7 @@ def test_a_checkpoint_that_is_broken_or_of_another_model_is_refused():
         State.from_bytes(data[: len(data) // 2])
     state = State.from_bytes(data)
     state.tensors["model.embedding.weight"][0, 0] = torch.nan
-    with pytest.raises(StoredDataError, match="embedding.weight") as refused:
+    with pytest.raises(StoredDataError, match="not finite") as refused:
         State.from_bytes(state.to_bytes())
     assert refused.value.problems == ("model.embedding.weight",)
     other = HistoryDecoder(IDS, VOCABULARY, DecoderShape(width=16, layers=2, heads=2, hidden=32, history=6))

@@ -92,7 +92,7 @@ class Anything:
     def __init__(self, sizes: tuple[int, ...]) -> None:
         self.sizes = sizes
 
-    def candidates(self, level: int, states: Tensor, log_probs: Tensor) -> Candidates:
+    def candidates(self, level: int, states: Tensor, log_probs: Tensor) -> Candidates:  # noqa: ARG002 - see `Rule`
         """See `Rule`."""
         codes = torch.arange(self.sizes[level], device=log_probs.device).expand(log_probs.shape)
         return Candidates(log_probs, codes, torch.zeros_like(codes))
@@ -102,8 +102,8 @@ class Anything:
 def search(session: Session, rule: Rule, width: int) -> Hypotheses:
     """Return the `width` best IDs that a beam of that width finds.
 
-    With a width of at least the number of prefixes of every depth but the last it is exact. Equal scores are in the order
-    of `torch.topk`: repeatable on one machine and batch shape.
+    With a width of at least the number of prefixes of every depth but the last it is exact. Equal scores are in the
+    order of `torch.topk`: repeatable on one machine and batch shape.
     """
     log_probs = session.first()
     scores = log_probs.new_zeros(log_probs.shape[:2])

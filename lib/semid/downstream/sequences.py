@@ -144,6 +144,19 @@ def leave_one_out(log: Histories) -> Split:
     return Split(train, _next_after(long, long.lengths - 2), _next_after(long, long.lengths - 1))
 
 
+def lessons(log: Histories, length: int) -> Examples:
+    """Return an example for every event but the first of each history, with up to `length` events before it.
+
+    What an encoder-decoder learns from. It holds every history up to `length` times over: cut it from a batch of users.
+    """
+    place = np.arange(len(log.items)) - np.repeat(log.offsets[:-1], log.lengths)
+    ends = np.flatnonzero(place)
+    lengths = np.minimum(place[ends], length)
+    events = _ranges(ends - lengths, lengths)
+    users = np.repeat(log.users, log.lengths)[ends]
+    return Examples(Histories(users, _offsets(lengths), log.items[events], log.times[events]), log.items[ends])
+
+
 def split_by_time(log: Histories, valid_from: Any, test_from: Any) -> Split:
     """Return what came before `valid_from` to learn from, and per user the first event from each day on to foretell.
 

@@ -1,9 +1,9 @@
 """TIGER (torch): an encoder-decoder Transformer from the tokens of a history to the ID of the next item.
 
-Rajput and others, arXiv 2305.05065; the default shape is the paper's: 4 + 4 layers, width 128, 6 heads of 64, feed-forward
-1,024, dropout 0.1. As in T5 (arXiv 1910.10683): relative positions, RMS norms, ReLU, no biases, one embedding table. Two
-differences: attention scores are divided by the root of the head width, and each place of an answer chooses among the
-codes of its own level, so a token of another level cannot be said and costs nothing to rule out.
+Rajput and others, arXiv 2305.05065; the default shape is the paper's: 4 + 4 layers, width 128, 6 heads of 64,
+feed-forward 1,024, dropout 0.1. As in T5 (arXiv 1910.10683): relative positions, RMS norms, ReLU, no biases, one
+embedding table. Two differences: attention scores are divided by the root of the head width, and each place of an
+answer chooses among the codes of its own level, so a token of another level cannot be said.
 
 With the words of a query for its input it is DSI (arXiv 2202.06991), see `dsi`.
 """

@@ -75,7 +75,9 @@ class State:
     def to_bytes(self) -> bytes:
         """Return the state as a safetensors file, the same bytes each time for equal states."""
         facts = json.dumps({"epoch": self.epoch, "best": self.best, "waited": self.waited}, sort_keys=True)
-        return bytes(save({name: self.tensors[name].contiguous() for name in sorted(self.tensors)}, {"training": facts}))
+        return bytes(
+            save({name: self.tensors[name].contiguous() for name in sorted(self.tensors)}, {"training": facts})
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> State:
@@ -160,7 +162,11 @@ def train(
 
 
 def _epoch(
-    learner: nn.Module, optimizer: torch.optim.AdamW, batches: list[tuple[Tensor, ...]], params: TrainingParams, done: int
+    learner: nn.Module,
+    optimizer: torch.optim.AdamW,
+    batches: list[tuple[Tensor, ...]],
+    params: TrainingParams,
+    done: int,
 ) -> float:
     """Return the mean loss of a pass over `batches`, after `done` epochs."""
     torch.manual_seed(params.seed * 1_000_003 + done)  # dropout of an epoch does not depend on those before it

@@ -1,8 +1,8 @@
 """The valid IDs of a release as flat tables, in place of a trie of Python objects.
 
-STATIC (arXiv 2602.22647): distinct IDs are sorted, a state is a distinct prefix, and the states of one depth are the rows
-of a CSR matrix whose columns are codes. States are numbered in sorted order here, so the place of an edge in its level
-is the number of the state it leads to, and no column of next states is stored: 4 bytes per state and level and 4 per edge.
+STATIC (arXiv 2602.22647): distinct IDs are sorted, a state is a distinct prefix, and the states of one depth are the
+rows of a CSR matrix whose columns are codes. States are numbered in sorted order here, so the place of an edge in its
+level is the number of the state it leads to, and no column of next states is stored: 4 bytes per state, 4 per edge.
 """
 
 from __future__ import annotations
@@ -119,8 +119,11 @@ def _check_ids(ids: Ints, sizes: Sequence[int]) -> None:
         )
     outside = ((ids < 0) | (ids >= np.asarray(sizes))).sum(axis=0)
     if outside.any():
+        problems = [
+            f"level {n + 1}: {count} codes outside 0..{sizes[n] - 1}" for n, count in enumerate(outside) if count
+        ]
         raise InputRefused(
             f"{int(outside.sum())} codes are outside their level",
-            problems=[f"level {n + 1}: {count} codes outside 0..{sizes[n] - 1}" for n, count in enumerate(outside) if count],
+            problems=problems,
             next_step="Give the sizes of the IDs' codebook.",
         )

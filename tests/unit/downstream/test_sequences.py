@@ -10,6 +10,7 @@ from semid.downstream.sequences import (
     histories,
     item_tokens,
     leave_one_out,
+    lessons,
     split_by_time,
 )
 from semid.errors import InputRefused
@@ -60,6 +61,19 @@ def test_leave_one_out_takes_the_last_two_items_and_short_histories_only_train(e
     assert split.valid.targets.tolist() == [run[-2] for run in long]
     assert runs(split.test.histories) == [run[:-1] for run in long]
     assert split.test.targets.tolist() == [run[-1] for run in long]
+
+
+@settings(max_examples=25, deadline=None)
+@given(EVENTS, st.integers(1, 5))
+def test_every_event_but_a_first_is_a_lesson_with_the_events_before_it(events, length):
+    log = built(events)
+    examples = lessons(log, length)
+    expected = [
+        (user, run[max(0, end - length) : end], run[end])
+        for user, run in zip(log.users, runs(log), strict=True)
+        for end in range(1, len(run))
+    ]
+    assert list(zip(examples.histories.users, runs(examples.histories), examples.targets, strict=True)) == expected
 
 
 @settings(max_examples=25, deadline=None)

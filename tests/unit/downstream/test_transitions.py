@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,14 +26,18 @@ def test_the_tables_hold_the_same_prefixes_as_a_trie(seed):
     states = [()]
     for level, (starts, codes) in enumerate(zip(tables.starts, tables.codes, strict=True)):
         followed = [sorted({int(row[level]) for row in ids if tuple(row[:level]) == state}) for state in states]
-        assert [codes[a:b].tolist() for a, b in zip(starts[:-1], starts[1:], strict=True)] == followed
+        assert [codes[a:b].tolist() for a, b in pairwise(starts)] == followed
         states = [(*state, code) for state, after in zip(states, followed, strict=True) for code in after]
-        edges = {(int(s), int(c)): int(e) for s, c in np.argwhere(tables.dense(level) >= 0) for e in [tables.dense(level)[s, c]]}
+        edges = {
+            (int(s), int(c)): int(e)
+            for s, c in np.argwhere(tables.dense(level) >= 0)
+            for e in [tables.dense(level)[s, c]]
+        }
         assert edges == {
             (s, code): e for e, (s, code) in enumerate((s, c) for s, after in enumerate(followed) for c in after)
         }
     assert tables.ids == len(states)
-    assert [tables.items[a:b].tolist() for a, b in zip(tables.buckets[:-1], tables.buckets[1:], strict=True)] == [
+    assert [tables.items[a:b].tolist() for a, b in pairwise(tables.buckets)] == [
         np.flatnonzero((ids == state).all(axis=1)).tolist() for state in states
     ]
 
