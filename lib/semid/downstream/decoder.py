@@ -64,7 +64,8 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
             nn.ModuleList(Block(shape.width, heads, shape.hidden, shape.dropout) for _ in range(count))
             for count in (shape.layers, shape.code_layers)
         )
-        self.distances, self.code_distances = RelativeBias(shape.heads, shape.history), RelativeBias(shape.heads, 8)
+        self.distances = RelativeBias(shape.heads, shape.history)
+        self.code_distances = RelativeBias(shape.heads, ids.shape[1])
         self.norm, self.code_norm = nn.RMSNorm(shape.width), nn.RMSNorm(shape.width)
         initialise(self, torch.Generator().manual_seed(seed))
 
@@ -84,7 +85,11 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
         return torch.stack(losses).sum()
 
     def begin(self, items: Tensor) -> Answer:
-        """Return a session (see `beam.Session`) that answers histories `items` (batch, places), padded at the right."""
+        """Return a session (see `beam.Session`) that answers histories, none of them empty.
+
+        Args:
+            items: Item rows (batch, places), oldest at the left, `NO_ITEM` at the right.
+        """
         last = (items != NO_ITEM).sum(dim=1) - 1
         return Answer(self, self._states(items)[torch.arange(len(items)), last])
 
