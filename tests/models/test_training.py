@@ -6,7 +6,7 @@ from safetensors.torch import load
 from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right, rows_by_length
 from semid.downstream.sequences import Histories, Vocabulary, histories
 from semid.downstream.training import State, TrainingParams, Watch, learning_rate, train
-from semid.errors import StoredDataError
+from semid.errors import ConfigError, StoredDataError
 
 SHAPE = DecoderShape(width=16, layers=1, heads=2, hidden=32, dropout=0.1, history=6)
 IDS = np.array([[a, b] for a in range(4) for b in range(3)], np.int32)
@@ -95,6 +95,11 @@ def test_a_checkpoint_that_is_broken_or_of_another_model_is_refused():
     other = HistoryDecoder(IDS, VOCABULARY, DecoderShape(width=16, layers=2, heads=2, hidden=32, history=6))
     with pytest.raises(StoredDataError, match="not those of this model"):
         train(other, batches, lambda: 0.0, PARAMS, Watch(resume=State.from_bytes(data)))
+
+
+def test_a_training_whose_loss_is_not_finite_ends():
+    with pytest.raises(ConfigError, match="loss is nan in epoch 1"):
+        learnt(TrainingParams(epochs=3, learning_rate=1e30, warm_up=1))
 
 
 def test_batches_hold_every_history_that_teaches_once_and_change_by_epoch():

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, isfinite, pi
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from semid.errors import StoredDataError
+from semid.errors import ConfigError, StoredDataError
 from semid.quantize.rqvae_module import repeatable
 
 Batches = Callable[[int], list[tuple[Tensor, ...]]]
@@ -145,6 +145,7 @@ def train(
 
     Raises:
         StoredDataError: When the state to resume is of another learner.
+        ConfigError: When the loss of an epoch is not finite.
     """
     watch = watch or Watch()
     optimizer = torch.optim.AdamW(_groups(learner, params.weight_decay))
@@ -182,7 +183,14 @@ def _epoch(
         nn.utils.clip_grad_norm_(learner.parameters(), params.clip)
         optimizer.step()
         losses.append(loss.detach())
-    return float(torch.stack(losses).mean())
+    mean = float(torch.stack(losses).mean())
+    if not isfinite(mean):
+        raise ConfigError(
+            f"the loss is {mean} in epoch {done + 1}",
+            where="learning_rate, warm_up, clip",
+            next_step="Train anew with a lower learning_rate; the checkpoint of the epoch before is whole.",
+        )
+    return mean
 
 
 def learning_rate(step: int, steps: int, params: TrainingParams) -> float:
