@@ -7,6 +7,8 @@ First the search runs over the rival's own model and must find the rival's IDs. 
 `tiger.Tiger`, the compact decoder (a seventh of the parameters, so no race of equals) and the rival; of the decoders
 alone, the history being encoded; and of the rules alone, four steps from the same prefixes. Prints medians in CPU
 milliseconds per request and the median of the rounds' ratios with their range.
+
+2026-11-23, 2 cores, no GPU: whole requests 3.1 and 10.9 times as fast at beam 10 and 50, the rules alone 16 and 29 times.
 """
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ INTERACTIONS is a Parquet file of user_id, item_id and position; --ids one of it
 dedup_index (else counted by item id inside each bucket). Prints a row per seed: Recall and NDCG at 5 and 10 with 95 %
 bootstrap intervals over users, and the share of IDs that no item has when the beam is free. Progress goes to stderr.
 --epochs sets the learning rate's course, --minutes ends the training wherever it is.
+
+2026-11-23, 2 cores, no GPU, most of them taken: 8 of 12 epochs on Beauty in 3 minutes of a core, Recall@10 .0374, still
+rising: see docs/generative.md.
 """
 
 from __future__ import annotations
