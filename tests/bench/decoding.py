@@ -24,9 +24,9 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from semid.downstream import beam
 from semid.downstream.decoder import DecoderShape, HistoryDecoder
-from semid.downstream.sequences import Vocabulary
 from semid.downstream.tiger import Answer, Tiger, TigerShape
 from semid.downstream.transitions import transitions
+from semid.downstream.vocabulary import Vocabulary
 from semid.tables.query import open_reader
 
 ITEMS = 20

@@ -25,9 +25,10 @@ import torch
 
 from semid.downstream import beam
 from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right, rows_by_length
-from semid.downstream.sequences import Examples, Histories, Split, Vocabulary, catalog_rows, histories, leave_one_out
+from semid.downstream.sequences import Examples, Histories, Split, catalog_rows, histories, leave_one_out
 from semid.downstream.training import State, TrainingParams, Watch, train
 from semid.downstream.transitions import Transitions, transitions
+from semid.downstream.vocabulary import Vocabulary
 from semid.measure import interval
 from semid.tables.query import open_reader
 

@@ -8,9 +8,10 @@ import torch
 
 from semid.downstream import beam
 from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right
-from semid.downstream.sequences import NO_ITEM, Vocabulary, histories
+from semid.downstream.sequences import NO_ITEM, histories
 from semid.downstream.tiger import Tiger, TigerShape
 from semid.downstream.transitions import transitions
+from semid.downstream.vocabulary import Vocabulary
 from semid.quantize.rqvae_module import repeatable
 
 VOCABULARY = Vocabulary((4, 5, 3), duplicates=2, users=3)

@@ -4,8 +4,9 @@ import torch
 from safetensors.torch import load
 
 from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right, rows_by_length
-from semid.downstream.sequences import Histories, Vocabulary, histories
+from semid.downstream.sequences import Histories, histories
 from semid.downstream.training import State, TrainingParams, Watch, learning_rate, train
+from semid.downstream.vocabulary import Vocabulary
 from semid.errors import ConfigError, StoredDataError
 
 SHAPE = DecoderShape(width=16, layers=1, heads=2, hidden=32, dropout=0.1, history=6)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semid.downstream.sequences import NO_ITEM, Histories, Vocabulary
+from semid.downstream.sequences import NO_ITEM, Histories
 from semid.downstream.transformer import Block, Pair, RelativeBias, initialise, of_parents
+from semid.downstream.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from semid.downstream.sequences import Vocabulary
+from semid.downstream.vocabulary import Vocabulary
 
 Rows = NDArray[np.int32]
 

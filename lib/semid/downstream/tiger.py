@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semid.downstream.sequences import Vocabulary
 from semid.downstream.transformer import Attention, Block, Pair, RelativeBias, initialise, of_parents
+from semid.downstream.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semid.downstream.sequences import (
-    NO_ITEM,
-    Vocabulary,
-    catalog_rows,
-    histories,
-    item_tokens,
-    leave_one_out,
-    lessons,
-    split_by_time,
-)
+from semid.downstream.sequences import NO_ITEM, catalog_rows, histories, leave_one_out, lessons, split_by_time
+from semid.downstream.vocabulary import Vocabulary, item_tokens
 from semid.errors import InputRefused
 
 EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(0, 6)), min_size=1, max_size=40)
