@@ -4,9 +4,10 @@ import torch
 from safetensors.torch import load
 
 from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right, rows_by_length
-from semid.downstream.sequences import Histories, histories
+from semid.downstream.sequences import Histories, histories, lessons
+from semid.downstream.tiger import Tiger, TigerShape
 from semid.downstream.training import State, TrainingParams, Watch, learning_rate, train
-from semid.downstream.vocabulary import Vocabulary
+from semid.downstream.vocabulary import Vocabulary, item_tokens
 from semid.errors import ConfigError, StoredDataError
 
 SHAPE = DecoderShape(width=16, layers=1, heads=2, hidden=32, dropout=0.1, history=6)
@@ -39,6 +40,19 @@ def test_the_decoder_learns_a_rule_without_exception():
     with torch.inference_mode():
         assert float(HistoryDecoder(IDS, VOCABULARY, SHAPE)(every)) > 2.3
         assert float(model.eval()(every)) == pytest.approx(-state.best)
+    assert -state.best < 0.1
+
+
+def test_tiger_learns_the_same_rule_from_lessons():
+    """Read as tokens, left-padded: users and the two levels of up to five items before."""
+    examples = lessons(circles(24), 5)
+    vocabulary = Vocabulary((4, 3), duplicates=0, users=4)
+    items = item_tokens(examples.histories.padded(5), vocabulary.tokens(IDS))
+    users = vocabulary.user_tokens(examples.histories.users)
+    batch = (torch.from_numpy(np.column_stack([users, items])).long(), torch.from_numpy(IDS[examples.targets]).long())
+    model = Tiger(vocabulary, TigerShape(width=16, layers=1, heads=2, head_width=8, hidden=32, dropout=0), seed=1)
+    params = TrainingParams(epochs=80, learning_rate=2e-2, warm_up=5, judge_every=80)
+    state = train(model, lambda _: [batch], lambda: -float(model(*batch)), params)
     assert -state.best < 0.1
 
 
