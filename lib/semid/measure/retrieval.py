@@ -37,9 +37,7 @@ def hits_of(ranked: Items, wanted: Items) -> Hits:
         ValueError: A list names an item twice, or the shapes do not fit; an item twice would count twice.
     """
     if ranked.ndim != 2 or wanted.shape != ranked.shape[:1]:
-        raise ValueError(
-            f"{ranked.shape} lists do not fit {wanted.shape} wanted items: expected (users, K) and (users,)"
-        )
+        raise ValueError(f"lists {ranked.shape} and wanted items {wanted.shape} are not (users, K) and (users,)")
     ordered = np.sort(ranked, axis=1)
     twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOTHING)).any(axis=1)
     if twice.any():
@@ -48,7 +46,7 @@ def hits_of(ranked: Items, wanted: Items) -> Hits:
 
 
 def recall(hits: Hits, relevant: Items, k: int) -> Values:
-    """Return (users,) the share of the user's `relevant` (users,) items among the first k; of one item, the hit rate."""
+    """Return (users,) the share of the user's `relevant` (users,) items among the first k: of one, the hit rate."""
     return hits[:, :k].sum(axis=1) / relevant
 
 
