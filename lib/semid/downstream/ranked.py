@@ -1,0 +1,45 @@
+"""Lists of items by score, without what a user has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semid.measure.retrieval import NOTHING, Items
+
+BLOCK = 1 << 23
+"""Scores in memory at once: 32 MiB of float32."""
+
+Scores = Callable[[slice], NDArray[np.float32]]
+"""Called with a slice of the users; returns new scores (users, items), larger is better, -inf for never."""
+
+
+def by_score(scores: Scores, histories: Items, items: int, k: int) -> Items:
+    """Return (users, k) the items with the largest scores that are not in a user's history; ties by item number.
+
+    Args:
+        scores: Of all items, for any users.
+        histories: Items (users, length) of each user; `NOTHING` where there are fewer.
+        items: How many there are.
+        k: Items per list; where fewer have a score, `NOTHING` follows.
+    """
+    step = max(1, BLOCK // items)
+    parts = [slice(i, min(i + step, len(histories))) for i in range(0, len(histories), step)]
+    return np.concatenate([_best(scores(part), histories[part], k) for part in parts])
+
+
+def _best(scores: NDArray[np.float32], histories: Items, k: int) -> Items:
+    users, places = np.nonzero(histories != NOTHING)
+    scores[users, histories[users, places]] = -np.inf
+    # the k-th largest score cuts; of its equals the first by number are in
+    cut = np.partition(scores, -k, axis=1)[:, -k, None]
+    above = scores > cut
+    level = scores == cut
+    level &= level.cumsum(axis=1) <= k - above.sum(axis=1, keepdims=True)
+    chosen = np.nonzero(above | level)[1].reshape(len(scores), k)
+    found = np.take_along_axis(scores, chosen, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    ranked = np.take_along_axis(chosen, order, axis=1)
+    return np.where(np.take_along_axis(found, order, axis=1) == -np.inf, NOTHING, ranked)
