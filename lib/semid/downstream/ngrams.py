@@ -49,7 +49,7 @@ def ngrams(codes: Codes, sizes: Sequence[int], n: int, limit: int) -> Bags:
 
 
 def _grams(codes: Codes, sizes: Sequence[int], limit: int) -> Bags:
-    """Return the row of each tuple of codes (items, m): its number in mixed radix, or a hash if that exceeds `limit`."""
+    """Return the row of each tuple of codes (items, m): its mixed-radix number, or a hash if that exceeds `limit`."""
     tuples = 1
     for size in sizes:
         tuples *= size  # of any size: 8 levels of 2,048 overflow 64 bits

@@ -1,4 +1,4 @@
-"""IDs that mean nothing, or little: what semantic IDs must beat in the same generator (TIGER, arXiv 2305.05065, table 2)."""
+"""IDs that mean nothing, or little: what semantic IDs must beat in the same generator (TIGER, arXiv 2305.05065)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of items by score, without what a user has seen."""
+"""Histories as a matrix, and lists of items by score without what a user has seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from semid.measure.retrieval import NOTHING, Items
 
@@ -28,6 +29,18 @@ def by_score(scores: Scores, histories: Items, items: int, k: int) -> Items:
     step = max(1, BLOCK // items)
     parts = [slice(i, min(i + step, len(histories))) for i in range(0, len(histories), step)]
     return np.concatenate([_best(scores(part), histories[part], k) for part in parts])
+
+
+def matrix_of(histories: Items, items: int, decay: float) -> sparse.csr_array:
+    """Return (users, items) with decay^age of every item of a user, age 0 the last; an item's latest place counts."""
+    there = histories != NOTHING
+    age = there[:, ::-1].cumsum(axis=1)[:, ::-1] - 1
+    users, places = np.nonzero(there)
+    cells = histories[users, places].astype(np.int64) + users * items
+    order = np.lexsort((age[users, places], cells))
+    first = order[np.unique(cells[order], return_index=True)[1]]
+    weights = decay ** age[users[first], places[first]].astype(np.float32)
+    return sparse.csr_array((weights, (users[first], cells[first] % items)), shape=(len(histories), items))
 
 
 def _best(scores: NDArray[np.float32], histories: Items, k: int) -> Items:
