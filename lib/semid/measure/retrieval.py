@@ -42,12 +42,14 @@ def hits_of(ranked: Items, wanted: Items) -> Hits:
     twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOTHING)).any(axis=1)
     if twice.any():
         raise ValueError(f"{int(twice.sum())} of {len(ranked)} lists name an item twice, first list {twice.argmax()}")
-    return (ranked == wanted[:, None]) & (ranked != NOTHING)
+    hits: Hits = (ranked == wanted[:, None]) & (ranked != NOTHING)
+    return hits
 
 
 def recall(hits: Hits, relevant: Items, k: int) -> Values:
     """Return (users,) the share of the user's `relevant` (users,) items among the first k: of one, the hit rate."""
-    return hits[:, :k].sum(axis=1) / relevant
+    share: Values = hits[:, :k].sum(axis=1) / relevant
+    return share
 
 
 def ndcg(hits: Hits, relevant: Items, k: int) -> Values:
