@@ -56,7 +56,7 @@ class Histories:
         to_come = np.repeat(self.offsets[1:], self.lengths) - np.arange(len(self.items))
         return self._kept(to_come <= length)
 
-    def of(self, rows: ArrayLike) -> Histories:
+    def of(self, rows: NDArray[Any]) -> Histories:
         """Return the histories of the users in `rows` (m,) (numbers or a mask), in that order."""
         rows = np.arange(len(self))[rows]
         events = _ranges(self.offsets[rows], self.lengths[rows])
