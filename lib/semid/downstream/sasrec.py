@@ -6,7 +6,7 @@ came after it (Klenitskiy, Vasilev, RecSys 2023, arXiv 2309.07602): a baseline s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,14 +144,14 @@ def fit_sasrec(
     """
     params = params or SasrecParams()
     recent, lengths = _recent(histories, items, params.length + 1)
-    recent = recent[lengths > 1]
+    recent, lengths = recent[lengths > 1], lengths[lengths > 1]
     best, highest, waited = {}, -np.inf, 0
     with repeatable(params.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         model = Sasrec(items, params)
         optimizer = torch.optim.Adam(model.parameters(), params.learning_rate, betas=(0.9, 0.98))
         for epoch in range(1, params.epochs + 1):
-            loss = _epoch(model, optimizer, torch.from_numpy(rng.permutation(recent)))
+            loss = _epoch(model, optimizer, [recent[rows] for rows in _batches(lengths, params.batch, rng)])
             now = judge(model)
             if progress:
                 progress(epoch, {"loss": loss, "judge": now})
@@ -164,12 +164,12 @@ def fit_sasrec(
     return model
 
 
-def _epoch(model: Sasrec, optimizer: torch.optim.Optimizer, recent: Tensor) -> float:
-    """Train on every position of `recent` (users, length + 1) once; return the mean loss of a batch."""
+def _epoch(model: Sasrec, optimizer: torch.optim.Optimizer, batches: Sequence[NDArray[np.int64]]) -> float:
+    """Train on every position of the histories (users, length + 1) of all batches; return the mean loss of a batch."""
     model.train()
     padding, losses = model.items.padding_idx, []
-    for batch in recent.split(model.params.batch):
-        rows = batch[:, : int((batch != padding).sum(dim=1).max())]
+    for batch in batches:
+        rows = torch.from_numpy(batch[:, (batch != padding).any(axis=0)])
         wanted = rows[:, 1:]
         there = wanted != padding
         loss = _loss(model, model(rows[:, :-1])[there], wanted[there])
@@ -178,6 +178,17 @@ def _epoch(model: Sasrec, optimizer: torch.optim.Optimizer, recent: Tensor) -> f
         optimizer.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+def _batches(lengths: NDArray[np.int64], batch: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return rows in batches of similar `lengths` (users,), in random order: else most of a batch is padding.
+
+    On Beauty, 7 items a user and some with 50, it saves seven eighths of the positions.
+    """
+    order = rng.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    parts = [order[i : i + batch] for i in range(0, len(order), batch)]
+    return [parts[i] for i in rng.permutation(len(parts))]
 
 
 def _loss(model: Sasrec, states: Tensor, wanted: Tensor) -> Tensor:
