@@ -13,11 +13,12 @@ from semid.tables.query import open_reader
 
 @dataclass(frozen=True)
 class Shop:
-    """Items by item id: vectors (items, d), codes (items, levels); histories split leave-one-out."""
+    """Items by item id: vectors (items, d), codes (items, levels), dedup indexes; histories split leave-one-out."""
 
     item_ids: list[str]
     x: np.ndarray
     codes: np.ndarray
+    dedup_index: np.ndarray
     sizes: tuple[int, ...]
     split: Split
 
@@ -32,7 +33,7 @@ class Shop:
 def read_shop(warehouse: str, interactions: str) -> Shop:
     reader = open_reader(warehouse)
     rows = reader.mappings(
-        "SELECT i.item_id, i.codes, e.embedding FROM semantic_id_current i JOIN item_embedding e USING (content_hash)"
+        "SELECT i.item_id, i.codes, i.dedup_index, e.embedding FROM semantic_id_current i JOIN item_embedding e USING (content_hash)"
         " ORDER BY i.item_id"
     )
     (codebook,) = reader.mappings(
@@ -46,6 +47,7 @@ def read_shop(warehouse: str, interactions: str) -> Shop:
         ids,
         np.array([row["embedding"] for row in rows], np.float32),
         np.array([row["codes"] for row in rows], np.int32),
+        np.array([row["dedup_index"] for row in rows], np.int32),
         tuple(codebook["codebook_sizes"]),
         leave_one_out(past),
     )

@@ -2,7 +2,7 @@
 
 Usage: python -m tests.bench.ranking WAREHOUSE INTERACTIONS [--cold 0.1] [--epochs 10] [--seeds 0]
 INTERACTIONS is a Parquet file of user_id, item_id and position. A share of the test targets is cold: in no history and no
-training row. Every model sees the same rows; test rows are the last items of users, each also shown in vain once to two
+training row. Every model sees the same rows; test rows are the last items of users, each also shown in vain to two
 other users, so that a slice of items has as many clicks per row as any other. AUC and log-loss (nats) with 95 %
 intervals, all rows, head, mid, tail and cold ones by training traffic; then each feature less hashed ids, paired.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from semid.downstream.bags import Bags, hashed_ids, raw_ids, side_by_side
 from semid.downstream.ngrams import ngrams, prefix_ngrams
+from semid.downstream.other_ids import lsh_ids, random_ids
 from semid.downstream.pieces import fit_pieces
 from semid.downstream.ranker import RankerParams, against_shuffled, every_step, fit_ranker
 from semid.downstream.sequences import Split
@@ -25,29 +26,27 @@ from semid.measure.retrieval import slices_of
 from tests.shop import Shop, cold_items, read_shop, without
 
 RIVAL = "hashed ids"
+SMALL = 4_096
+"""Rows of the small tables; large ones have four times as many."""
 
 
-def features(shop: Shop, split: Split) -> dict[str, Bags]:
-    """About 4,000 rows each but for raw ids and the full n-grams."""
+def features(shop: Shop, split: Split, seed: int) -> dict[str, Bags]:
     codes, sizes, trained = shop.codes, shop.sizes, shop.trained(split)
-    singles = sum(sizes)
-    small = 4_096
-
-    def pieces(rows: int) -> Bags:
-        return fit_pieces(codes, sizes, rows, trained).bags(codes)
-
+    rng = np.random.default_rng(seed)
+    hashed, single = hashed_ids(shop.item_ids, SMALL), ngrams(codes, sizes, 1, max(sizes))
+    small, large = (fit_pieces(codes, sizes, rows, trained).bags(codes) for rows in (SMALL, 4 * SMALL))
     return {
         "raw ids": raw_ids(shop.items),
-        RIVAL: hashed_ids(shop.item_ids, small),
-        f"codes ({singles})": ngrams(codes, sizes, 1, max(sizes)),
+        RIVAL: hashed,
+        "codes": single,
         "2-grams": ngrams(codes, sizes, 2, max(sizes) ** 2),
-        "prefix n-grams": prefix_ngrams(codes, sizes, small // 2),
-        "prefix n-grams, large": prefix_ngrams(codes, sizes, 16_384),
-        "pieces": pieces(small),
-        "pieces, large": pieces(2 * small),
-        "prefix n-grams + hashed ids": side_by_side(
-            [prefix_ngrams(codes, sizes, small // 2), hashed_ids(shop.item_ids, small)]
-        ),
+        "prefix n-grams": prefix_ngrams(codes, sizes, SMALL // 2),
+        "prefix n-grams, large": prefix_ngrams(codes, sizes, 4 * SMALL),
+        "pieces": small,
+        "pieces, large": large,
+        "codes + hashed ids": side_by_side([single, hashed]),
+        "codes of LSH IDs": ngrams(lsh_ids(shop.x, sizes, rng), sizes, 1, max(sizes)),
+        "codes of random IDs": ngrams(random_ids(shop.items, sizes, rng), sizes, 1, max(sizes)),
     }
 
 
@@ -78,7 +77,7 @@ def compare(shop: Shop, split: Split, params: RankerParams, seed: int) -> None:
         "CPU s",
     )
     show(*["---"] * (6 + len(slices)))
-    for name, bags in features(shop, split).items():
+    for name, bags in features(shop, split, seed).items():
         started = time.process_time()
         model = fit_ranker(bags, clicks, judge, np.random.default_rng(seed), params, progress)
         logits[name] = model.logits(test)

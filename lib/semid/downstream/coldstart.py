@@ -29,7 +29,9 @@ class Catalog:
     cold: NDArray[np.bool_]
 
 
-def with_cold_items(generated: Codes, catalog: Catalog, histories: Items, k: int, epsilon: float) -> Items:
+def with_cold_items(
+    generated: Codes, catalog: Catalog, histories: Items, k: int, epsilon: float, depth: int = DEPTH
+) -> Items:
     """Return (users, k) items: those with a generated ID, and cold items that share its first codes.
 
     TIGER, section 4.3. A beam's items come before those of the next one, warm before cold ones.
@@ -40,11 +42,11 @@ def with_cold_items(generated: Codes, catalog: Catalog, histories: Items, k: int
         histories: See `ranked.by_score`; these items are not listed.
         k: Items per list; where fewer are found, `NOTHING` follows.
         epsilon: Largest share of cold items among the k.
+        depth: Codes that a cold item must share.
     """
     users, beams, levels = generated.shape
     asked = generated.reshape(-1, levels)
     both = 1 + np.concatenate([catalog.codes, asked])  # 0 stands for no code
-    depth = min(DEPTH, levels)
     warm = _members(prefix_labels(both, levels), np.flatnonzero(~catalog.cold), len(catalog.codes))
     cold = _members(prefix_labels(both, depth), np.flatnonzero(catalog.cold), len(catalog.codes))
     row = np.concatenate([warm[0], cold[0]])

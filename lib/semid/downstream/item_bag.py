@@ -21,7 +21,8 @@ class ItemBag(nn.Module):  # type: ignore[misc]
         # one row more, always zero, where a bag is narrower
         self.register_buffer("index", torch.from_numpy(bags.index).long())
         self.table = nn.EmbeddingBag(bags.rows + 1, width, mode="sum", padding_idx=bags.rows)
-        nn.init.normal_(self.table.weight, std=width**-0.5 / bags.mean_width**0.5)
+        # small: rows that never train are noise. With .25 the AUC of raw ids on Beauty falls from .712 to .694
+        nn.init.normal_(self.table.weight, std=0.1)
         with torch.no_grad():
             self.table.weight[bags.rows] = 0
 

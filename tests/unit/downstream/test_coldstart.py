@@ -29,6 +29,11 @@ def test_an_id_that_only_a_cold_item_has_finds_it_and_its_last_number_does_not_m
     assert found([[0, 0, 1, 9]], epsilon=1) == [5, -1, -1, -1]
 
 
+def test_fewer_codes_reach_further():
+    ranked = with_cold_items(np.array([[[0, 0, 0, 0]]]), Catalog(CODES, COLD), NO_HISTORY, 4, 1, depth=2)
+    assert ranked.tolist() == [[0, 1, 2, 5]]
+
+
 def test_a_warm_item_needs_all_codes_and_no_id_finds_nothing():
     """-1 in the last level next to code 0 must not look like the previous prefix with the largest code."""
     assert found([[1, 0, 0, 2], [-1, -1, -1, -1]], epsilon=0) == [-1, -1, -1, -1]
