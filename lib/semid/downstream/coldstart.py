@@ -46,7 +46,7 @@ def with_cold_items(
     """
     users, beams, levels = generated.shape
     asked = generated.reshape(-1, levels)
-    both = 1 + np.concatenate([catalog.codes, asked])  # 0 stands for no code
+    both = np.concatenate([catalog.codes, asked])
     warm = _members(prefix_labels(both, levels), np.flatnonzero(~catalog.cold), len(catalog.codes))
     cold = _members(prefix_labels(both, depth), np.flatnonzero(catalog.cold), len(catalog.codes))
     row = np.concatenate([warm[0], cold[0]])

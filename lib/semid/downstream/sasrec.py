@@ -44,7 +44,7 @@ class SasrecParams:
     blocks: int = 2
     heads: int = 1
     length: int = 50
-    dropout: float = 0.5
+    dropout: float = 0.3
     batch: int = 128
     negatives: int = 1_000
     learning_rate: float = 1e-3

@@ -35,7 +35,6 @@ def test_fewer_codes_reach_further():
 
 
 def test_a_warm_item_needs_all_codes_and_no_id_finds_nothing():
-    """-1 in the last level next to code 0 must not look like the previous prefix with the largest code."""
     assert found([[1, 0, 0, 2], [-1, -1, -1, -1]], epsilon=0) == [-1, -1, -1, -1]
 
 

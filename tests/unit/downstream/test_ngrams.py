@@ -76,8 +76,8 @@ def test_ids_are_hashed_by_their_text():
 
 
 def test_tables_stand_behind_each_other_and_padding_stays_padding():
-    both = side_by_side([raw_ids(2), Bags(np.array([[0, 3], [1, 2]], np.int32), 3)])
-    assert (both.index.tolist(), both.rows) == ([[0, 2, 5], [1, 3, 4]], 5)
+    both = side_by_side([Bags(np.array([[0, 3], [1, 2]], np.int32), 3), raw_ids(2)])
+    assert (both.index.tolist(), both.rows) == ([[0, 5, 3], [1, 2, 4]], 5)
     assert both.mean_width == 2.5
 
 
