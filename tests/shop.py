@@ -53,7 +53,7 @@ def read_shop(warehouse: str, interactions: str) -> Shop:
     )
 
 
-def cold_items(shop: Shop, share: float, seed: int) -> np.ndarray:
+def unseen_items(shop: Shop, share: float, seed: int) -> np.ndarray:
     """Which items (items,) training must not see: a random share of those that are test targets."""
     wanted = np.unique(shop.split.test.targets)
     chosen = np.random.default_rng(seed).permutation(wanted)[: round(share * len(wanted))]

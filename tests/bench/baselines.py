@@ -25,7 +25,7 @@ from semid.downstream.popularity import most_popular
 from semid.downstream.sasrec import Sasrec, SasrecParams, fit_sasrec
 from semid.downstream.sequences import Examples, Split
 from semid.measure.retrieval import Values, differences, hits_of, per_user, retrieval_measures, slices_of
-from tests.shop import Shop, cold_items, read_shop, without
+from tests.shop import Shop, read_shop, unseen_items, without
 
 K = 10
 READ = 50
@@ -112,7 +112,7 @@ def by_traffic(found: dict[str, dict[str, Values]], slices: dict[str, np.ndarray
 
 
 def cold(shop: Shop, share: float, seed: int) -> None:
-    fresh = cold_items(shop, share, seed)
+    fresh = unseen_items(shop, share, seed)
     split = without(shop.split, fresh)
     histories, on_cold = asked(split.test), fresh[split.test.targets]
     slices = {"cold": on_cold, "warm": ~on_cold}

@@ -23,7 +23,7 @@ from semid.downstream.ranker import RankerParams, against_shuffled, every_step, 
 from semid.downstream.sequences import Split
 from semid.measure.ranking import Estimate, auc, auc_difference, log_loss, mean
 from semid.measure.retrieval import slices_of
-from tests.shop import Shop, cold_items, read_shop, without
+from tests.shop import Shop, read_shop, unseen_items, without
 
 RIVAL = "hashed ids"
 SMALL = 4_096
@@ -112,7 +112,7 @@ def main() -> None:
     flags = parser.parse_args()
     shop = read_shop(flags.warehouse, flags.interactions)
     for seed in flags.seeds:
-        cold = cold_items(shop, flags.cold, seed)
+        cold = unseen_items(shop, flags.cold, seed)
         split = without(shop.split, cold)
         print(
             f"{int(cold.sum())} cold items, {len(split.train.items):,} training events, {len(split.test.targets):,} users\n"

@@ -128,9 +128,7 @@ def retrieval_measures(
 
 
 def differences(ours: Mapping[str, Values], theirs: Mapping[str, Values]) -> dict[str, Values]:
-    """Return `ours` less `theirs` per user: two systems asked the same users, so users' differences need no test twice.
-
-    On Beauty the interval of a difference is about half as wide as two separate intervals would make it.
+    """Return `ours` less `theirs` per user: what makes a user hard is the same for both, so pairs tell apart sooner.
 
     Raises:
         ValueError: The two do not have the same values of the same number of users.
