@@ -1,8 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn import metrics
 
 from semid.measure.ranking import auc, auc_difference, log_loss, mean
 
@@ -12,35 +9,31 @@ def rows(seed, n=200):
     return rng.integers(6, size=n) / 5, rng.random(n) < 0.3
 
 
-@settings(max_examples=20)
-@given(st.integers(0, 10**6))
-def test_area_and_loss_are_those_of_scikit_learn(seed):
-    """With scores of which many are equal."""
-    scores, clicked = rows(seed)
-    assert auc(scores, clicked).value == pytest.approx(metrics.roc_auc_score(clicked, scores))
-    expected = metrics.log_loss(clicked, 1 / (1 + np.exp(-scores)))
-    assert mean(log_loss(scores, clicked)).value == pytest.approx(expected)
+def test_the_area_is_the_share_of_pairs_in_the_right_order():
+    """Equal scores, of which there are many, count half."""
+    scores, clicked = rows(0)
+    pairs = scores[clicked][:, None] - scores[~clicked]
+    assert auc(scores, clicked).value == pytest.approx(((pairs > 0) + (pairs == 0) / 2).mean())
 
 
-def test_the_interval_is_as_wide_as_repeated_samples_scatter():
-    """120 samples of 200 rows: the mean half-width is 1.96 deviations of their areas."""
-    found = [auc(scores + 0.3 * clicked, clicked) for scores, clicked in map(rows, range(120))]
-    half = np.mean([(estimate.high - estimate.low) / 2 for estimate in found])
-    assert half == pytest.approx(1.96 * np.std([estimate.value for estimate in found]), rel=0.2)
+def test_the_interval_is_that_of_the_rows_shares_of_pairs():
+    """DeLong: the variance of each row's share of pairs in the right order, over rows of its kind, added up."""
+    scores, clicked = rows(0)
+    noise = np.random.default_rng(1).standard_normal(len(scores))
 
+    def shares(scores):
+        pairs = scores[clicked][:, None] - scores[~clicked]
+        right = (pairs > 0) + (pairs == 0) / 2
+        return right.mean(axis=1), right.mean(axis=0)
 
-def test_a_paired_difference_is_as_wide_as_repeated_samples_scatter():
-    """The second scores are the first with a little noise, so pairs are surer than two separate areas."""
-    found, apart = [], []
-    for seed in range(120):
-        scores, clicked = rows(seed)
-        ours = scores + 0.3 * clicked
-        theirs = ours + 0.1 * np.random.default_rng(seed + 1_000).standard_normal(len(ours))
-        found.append(auc_difference(ours, theirs, clicked))
-        apart.append(auc(ours, clicked))
-    half = np.mean([(estimate.high - estimate.low) / 2 for estimate in found])
-    assert half == pytest.approx(1.96 * np.std([estimate.value for estimate in found]), rel=0.2)
-    assert half < 0.5 * np.mean([(estimate.high - estimate.low) / 2 for estimate in apart])
+    def half(below, above):
+        return 1.96 * np.sqrt(below.var(ddof=1) / len(below) + above.var(ddof=1) / len(above))
+
+    alone, pair = auc(scores, clicked), auc_difference(scores, noise, clicked)
+    assert alone.high - alone.value == pytest.approx(half(*shares(scores)), rel=1e-4)
+    both = [ours - theirs for ours, theirs in zip(shares(scores), shares(noise), strict=True)]
+    assert pair.value == pytest.approx(both[0].mean())
+    assert pair.value - pair.low == pytest.approx(half(*both), rel=1e-4)
 
 
 def test_a_mean_has_the_normal_interval():
@@ -48,6 +41,10 @@ def test_a_mean_has_the_normal_interval():
     assert estimate.value == 1
     assert estimate.high - 1 == pytest.approx(1.96 * np.sqrt(100 / 99 / 100), rel=1e-3)
     assert 1 - estimate.low == pytest.approx(estimate.high - 1)
+
+
+def test_loss_of_odds_of_three_to_one():
+    assert log_loss(np.log([3.0, 3.0]), np.array([True, False])) == pytest.approx(-np.log([0.75, 0.25]))
 
 
 def test_loss_of_huge_odds_is_finite():
