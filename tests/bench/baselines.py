@@ -120,23 +120,33 @@ def cold(shop: Shop, share: float, seed: int) -> None:
     ids = np.column_stack([shop.codes, shop.dedup_index])
     generated = ids[knn.recommend(histories, 2 * K)]
     print(f"{int(fresh.sum())} cold items, wanted by {int(on_cold.sum()):,} of {len(on_cold):,} users\n")
-    show("lists", "recall_10, cold", "recall_10, warm", "cold items in a list")
-    show(*["---"] * 4)
+    show("lists", "recall_10, cold", "recall_10, warm", "cold items in a list", "cold, less semantic kNN")
+    show(*["---"] * 5)
+    rival = values_of(semantic_knn(shop.x, histories, K), split.test)
+    told = partial(cold_row, fresh=fresh, slices=slices, test=split.test, rival=rival)
     for last in (1, 3):
-        told(f"semantic kNN of the last {last}", semantic_knn(shop.x, histories, K, last), split.test, slices, fresh)
+        told(f"semantic kNN of the last {last}", semantic_knn(shop.x, histories, K, last))
     newest = ids[histories[:, : -LAST - 1 : -1]]
     newest[histories[:, : -LAST - 1 : -1] < 0] = -1
     for name, beams in (("item-kNN", generated), ("own, then item-kNN", np.concatenate([newest, generated], axis=1))):
         for depth in (3, 2):
             for epsilon in SHARES:
                 ranked = with_cold_items(beams, Catalog(ids, fresh), histories, K, epsilon, depth)
-                told(f"{name}: {depth} codes, epsilon {epsilon}", ranked, split.test, slices, fresh)
+                told(f"{name}: {depth} codes, epsilon {epsilon}", ranked)
 
 
-def told(name: str, ranked: np.ndarray, test: Examples, slices: dict[str, np.ndarray], fresh: np.ndarray) -> None:
-    values = {"recall_10": values_of(ranked, test)["recall_10"]}
+def cold_row(
+    name: str,
+    ranked: np.ndarray,
+    fresh: np.ndarray,
+    slices: dict[str, np.ndarray],
+    test: Examples,
+    rival: dict[str, Values],
+) -> None:
+    found = values_of(ranked, test)
     per_list = (fresh[ranked] & (ranked >= 0)).sum(axis=1).mean()
-    show(name, *means(values, slices), f"{per_list:.2f}")
+    (gain,) = means({"recall_10": differences(found, rival)["recall_10"]}, {"cold": slices["cold"]})
+    show(name, *means({"recall_10": found["recall_10"]}, slices), f"{per_list:.2f}", gain)
 
 
 def means(values: dict[str, Values], slices: dict[str, np.ndarray]) -> list[str]:

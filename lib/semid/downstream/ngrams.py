@@ -1,7 +1,8 @@
 """Codes as features of a ranking model: prefix n-grams (Meta) and n-grams (YouTube).
 
-A prefix names a cluster, so an item without interactions starts with what its neighbours have learned. A group of codes
-from the middle of an ID names one only together with the codes before it; prefixes are therefore the default.
+A prefix names a cluster, so an item without interactions starts with what its neighbours have learned. A code from the
+middle of an ID names one only together with the codes before it, but many more items train its row: on Beauty prefixes
+are better over all items (AUC .791 against .779) and single codes over cold ones (.780 against .744; docs/ranking.md).
 """
 
 from __future__ import annotations
