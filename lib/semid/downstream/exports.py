@@ -18,6 +18,7 @@ from semid.downstream.export_files import POINTS, WRITERS, ReleaseIds, writers
 from semid.downstream.hybrid import PrefixPoints
 from semid.downstream.sid_tokens import SPECIAL
 from semid.errors import ConfigError, StoredDataError
+from semid.ids import fingerprint
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -55,7 +56,7 @@ class Export:
 def export(folder: Path, ids: ReleaseIds, origin: Origin) -> dict[str, Any]:
     """Write the files of `ids` and their manifest into `folder`, and return the manifest.
 
-    Everything is written beside the folder first, which then appears with one rename: a reader sees all of it or nothing.
+    Everything is written beside the folder first, which then appears with one rename: readers see all or nothing.
     An export that is there already and has the same content is left as it is.
 
     Raises:
@@ -108,6 +109,9 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = manifest["files"]
         recorded = {name: (files[name]["bytes"], files[name]["sha256"]) for name in files}
+        said = manifest["fingerprint"]
+        if said != fingerprint({key: value for key, value in manifest.items() if key != "fingerprint"}):
+            raise ValueError(f"it is not what was written: its fingerprint is not {said}")
         if manifest["format"] != FORMAT:
             raise ValueError(f"format {manifest['format']}, this version reads {FORMAT}")
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -137,6 +141,7 @@ def _written(folder: Path, ids: ReleaseIds, origin: Origin) -> dict[str, Any]:
         "valid_sids": len(np.unique(ids.codes, axis=0)),
         "files": {name: dict(zip(("bytes", "sha256"), _sum(folder / name), strict=True)) for name in writers(ids)},
     }
+    manifest["fingerprint"] = fingerprint(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return manifest
 

@@ -1,9 +1,9 @@
 """Hybrid retrieval: prefixes of semantic IDs choose what is looked at, exact distances choose among that.
 
 A filter on one prefix is an inverted file with a single probe (Jegou, Douze, Schmid, "Product quantization for nearest
-neighbor search", PAMI 2011; faiss `IVFFlat`): neighbours lie on both sides of a border. So several prefixes are probed, the
-nearest ones first. A prefix is as near as the nearest of its points, which are means of members two codes deep
-or deeper: its own centroid alone says too little about a prefix of many items.
+neighbor search", PAMI 2011; faiss `IVFFlat`): neighbours lie on both sides of a border. So several prefixes are
+probed, the nearest ones first. A prefix is as near as the nearest of its points, the means of its items that share two
+codes or more: a single centroid says too little about a prefix of many items.
 
     distance(q, p) = min over points m of p:  |q - m|^2 + SPREAD * mean |x - m|^2 of the items x that m stands for
 
@@ -22,7 +22,7 @@ from semid.measure.codes import prefix_labels
 from semid.quantize.base import Codes, Floats, finite_vectors
 
 SPREAD = 0.3
-"""Recall@10 of Beauty and Tate at depth 2 and 0.5 % scanned: .983 and .929 with 0, .987 and .954 with 0.3, .964 and .891
+"""Recall@10 of Beauty and Tate at depth 2, 0.5 % scanned: .983 and .929 with 0, .987 and .954 with 0.3, .964 and .891
 with 1. A wide prefix has its nearest item closer than its mean, but fewer of its items are neighbours."""
 
 Rows = NDArray[np.intp]
@@ -96,7 +96,7 @@ def prefix_points(x: Floats, codes: Codes, depth: int, point_depth: int = 2) -> 
     if not 1 <= depth <= point_depth <= codes.shape[1] or len(codes) != len(x) or not len(x):
         raise ValueError(f"{len(x)} vectors, codes {codes.shape}, need 1 <= depth {depth} <= point depth {point_depth}")
     prefixes, labels = _grouped(codes, depth)
-    point_codes, point_of = _grouped(codes, point_depth)
+    _, point_of = _grouped(codes, point_depth)
     items = np.bincount(point_of)
     means = _sums(x, point_of, len(items)) / items[:, None]
     off = np.square(x - means[point_of]).sum(axis=1)
@@ -145,7 +145,7 @@ def search(within: PrefixIndex, queries: Floats, k: int, probes: int) -> Found:
 def nearest_prefixes(points: PrefixPoints, queries: Floats, probes: int) -> Rows:
     """Return (q, probes) the prefixes to probe for each of the `queries` (q, d), as rows of `points.prefixes`.
 
-    Float32 products choose; a tie within their rounding, which is 1e-6 of a unit vector's distance, may fall either way.
+    Float32 products choose: which of two prefixes comes last may follow rounding when they are equally near to 1e-6.
     """
     probes = min(probes, len(points.counts))
     weights = np.square(points.means).sum(axis=1) + np.float32(SPREAD) * points.spread

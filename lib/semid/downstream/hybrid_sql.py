@@ -29,11 +29,14 @@ vector AS (
 
 _SEARCH = """\
 probe AS (
-  SELECT q.query_id, p.prefix
-  FROM query q CROSS JOIN prefix_point p
-  GROUP BY q.query_id, p.prefix
-  QUALIFY row_number() OVER (PARTITION BY q.query_id
-    ORDER BY min(list_distance(q.embedding::DOUBLE[], p.mean::DOUBLE[]) ^ 2 + {spread} * p.spread), p.prefix) <= {probes}
+  SELECT query_id, prefix
+  FROM (
+    SELECT q.query_id, p.prefix,
+      min(list_distance(q.embedding::DOUBLE[], p.mean::DOUBLE[]) ^ 2 + {spread} * p.spread) AS distance
+    FROM query q CROSS JOIN prefix_point p
+    GROUP BY q.query_id, p.prefix
+  )
+  QUALIFY row_number() OVER (PARTITION BY query_id ORDER BY distance, prefix) <= {probes}
 ), found AS (
   SELECT q.query_id, v.item_id, v.semantic_id,
     list_distance(q.embedding::DOUBLE[], v.embedding::DOUBLE[]) ^ 2 AS distance
@@ -49,8 +52,7 @@ ORDER BY query_id, rank"""
 def points_sql(depth: int, point_depth: int = 2) -> str:
     """Return the common table expressions `vector` and `prefix_point`: rows per item and per point, of this release.
 
-    Columns of a point: point (its codes, printed), prefix, items, mean FLOAT[], spread. Where it is asked for often, keep the rows
-    of `SELECT * FROM prefix_point` as a table of that name.
+    Columns of a point: point (its codes, printed), prefix, items, mean FLOAT[], spread.
 
     >>> points_sql(1).splitlines()[0]
     'vector AS ('

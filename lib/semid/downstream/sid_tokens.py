@@ -1,4 +1,4 @@
-"""Semantic IDs as tokens: `<a_12><b_153><c_87>`, one token per level and code, with a tokenizer that Hugging Face loads.
+"""Semantic IDs as tokens: `<a_12><b_153><c_87>`, one token per level and code, for tokenizers of Hugging Face.
 
 A letter per level, then the dedup index as one level more, so that every item has its own word: `<d_0>`, `<d_1>`. The
 spelling is that of LC-Rec (arXiv 2311.09049). Token ids: 0 to 3 are <pad>, <bos>, <eos>, <unk>; then level by level.
@@ -37,7 +37,8 @@ def tokens(sizes: Sequence[int]) -> list[str]:
 def token_ids(codes: Codes, sizes: Sequence[int]) -> NDArray[np.int64]:
     """Return the token ids (n, levels) of `codes` (n, levels)."""
     offsets = len(SPECIAL) + np.cumsum([0, *sizes[:-1]])
-    return codes + offsets
+    ids: NDArray[np.int64] = codes + offsets
+    return ids
 
 
 def tokenizer_files(sizes: Sequence[int]) -> dict[str, str]:
@@ -47,7 +48,7 @@ def tokenizer_files(sizes: Sequence[int]) -> dict[str, str]:
     token becomes <unk>; nothing is added around a text.
     """
     vocabulary = {token: number for number, token in enumerate(tokens(sizes))}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106  a token of text, no secret
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(r"<[a-z]+(_\d+)?>"), "isolated")]
     )

@@ -2,10 +2,10 @@
 
 Nodes of depth l are the distinct prefixes of l codes, in sorted order. Every array is read by node number:
 
-    code_l         (nodes of depth l,)      the last code of each prefix
-    first_child_l  (nodes of depth l + 1,)  node i has the children first_child_l[i] up to first_child_l[i + 1], of depth l + 1
-    first_item     (IDs + 1,)               the ID of node i of the last depth has item[first_item[i] : first_item[i + 1]]
-    item           (items,)                 rows of the items, sorted within an ID
+    code_l         (nodes of depth l,)       the last code of each prefix
+    first_child_l  (nodes of depth l, + 1)   node i has the children first_child_l[i] up to first_child_l[i + 1]
+    first_item     (nodes of depth L, + 1)   the ID of node i has the items item[first_item[i] : first_item[i + 1]]
+    item           (items,)                  rows of the items, sorted within an ID
 
 A decoder's tables of what may follow (STATIC, arXiv 2602.22647) are made of the same sorted IDs, `valid_sids.npy`.
 """

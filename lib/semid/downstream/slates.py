@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -82,7 +83,7 @@ def _terms(batch: pa.RecordBatch, there: NDArray[np.bool_], params: SlateParams)
     return terms
 
 
-def _padded(batch: pa.RecordBatch, name: str, there: NDArray[np.bool_], empty: float) -> NDArray[np.generic]:
+def _padded(batch: pa.RecordBatch, name: str, there: NDArray[np.bool_], empty: float) -> NDArray[Any]:
     """Return the lists of a column side by side, (b, n) or (b, n, width), `empty` where a slate has no candidate."""
     lists = batch.column(name)
     values = lists.flatten()
@@ -102,7 +103,7 @@ def _padded(batch: pa.RecordBatch, name: str, there: NDArray[np.bool_], empty: f
     return padded
 
 
-def _rows(batch: pa.RecordBatch, order: Rows, scores: NDArray[np.generic], there: NDArray[np.bool_]) -> pa.RecordBatch:
+def _rows(batch: pa.RecordBatch, order: Rows, scores: NDArray[Any], there: NDArray[np.bool_]) -> pa.RecordBatch:
     slates, positions = np.nonzero(order >= 0)
     chosen = order[slates, positions]
     starts = np.concatenate([[0], np.cumsum(there.sum(axis=1))])[:-1]

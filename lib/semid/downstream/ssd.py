@@ -4,11 +4,12 @@ Position by position the item with the largest utility is taken:
 
     U_i = z(r_i) + gamma |res_i| - weight sum_{d=1..w} (1/d) lcp(s_i, s_{t-d}) / L
 
-`SpectrumTerm` is the first addition: sliding spectrum decomposition, SSD* of arXiv 2107.05204 (sections 4 and 5.3). |res_i|
-is the length of what the last w items' vectors leave of (unit(x_i), 1): the constant makes all similarities positive.
+`SpectrumTerm` is the first addition: sliding spectrum decomposition, SSD* of arXiv 2107.05204. |res_i| is the length of
+what the last w items' vectors leave of (unit(x_i), 1): the constant makes all similarities positive.
 `PrefixTerm` is the second: Pinterest discourages items with high prefix overlap (Pinterest Engineering, "Evolution of
-Multi-Objective Optimization at Pinterest Home feed", 2026) without publishing how; this is their published soft spacing,
-1/d over the last w positions, with the longest common prefix in place of a class. It reads codes alone, no vectors.
+Multi-Objective Optimization at Pinterest Home feed", 2026) without publishing how; this is their published soft
+spacing, 1/d over the last w positions, with the longest common prefix (lcp) of codes in place of a class. It needs no
+vectors.
 
 Slates come in batches (b, n): a step of the loop costs the same few calls for one slate as for many.
 """
@@ -49,7 +50,7 @@ class _Recent:
     def push(self, column: Doubles) -> Doubles:
         """Keep `column` for the oldest one, and return that: zeros while there are fewer than `window`."""
         place = self._count % len(self._columns)
-        oldest = self._columns[place].copy()
+        oldest: Doubles = self._columns[place].copy()
         self._columns[place] = column
         self._count += 1
         return oldest
@@ -57,12 +58,14 @@ class _Recent:
     def weighted(self, weights: Doubles) -> Doubles:
         """Return (b, n) the sum of the columns, `weights[0]` for the newest."""
         ages = (self._count - 1 - np.arange(len(self._columns))) % len(self._columns)
-        return np.tensordot(weights[ages], self._columns, axes=1)
+        total: Doubles = np.tensordot(weights[ages], self._columns, axes=1)
+        return total
 
     def project(self, rows: Rows) -> Doubles:
         """Return (b, n) the sum over columns of the column times its entry at `rows` (b,)."""
         at_rows = self._columns[:, np.arange(len(rows)), rows]
-        return np.einsum("wb,wbn->bn", at_rows, self._columns)
+        total: Doubles = np.einsum("wb,wbn->bn", at_rows, self._columns)
+        return total
 
 
 class PrefixTerm:
@@ -117,7 +120,8 @@ class SpectrumTerm:
 
     def utility(self) -> Doubles:
         """Return (b, n) gamma times the lengths left; see `Term`."""
-        return self._gamma * np.sqrt(np.maximum(self._left, 0.0))
+        added: Doubles = self._gamma * np.sqrt(np.maximum(self._left, 0.0))
+        return added
 
     def take(self, rows: Rows) -> None:
         """Note the items taken; see `Term`."""
