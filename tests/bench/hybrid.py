@@ -49,7 +49,10 @@ def show_recall(name: str, at: PrefixIndex, asked: np.ndarray, truth: np.ndarray
     for count in probes:
         found = search(at, asked, K, count)
         share = found.scanned.mean() / len(at.rows)
-        print(f"| {name} | {count} | {share:.2%} | {recall(found.rows, truth):.3f} | {len(at.points.owner):,} |", flush=True)
+        print(
+            f"| {name} | {count} | {share:.2%} | {recall(found.rows, truth):.3f} | {len(at.points.owner):,} |",
+            flush=True,
+        )
 
 
 def show_faiss(x: np.ndarray, asked: np.ndarray, truth: np.ndarray, most: int) -> None:
@@ -101,7 +104,9 @@ def compare_sql(warehouse: str, depth: int, probes: int) -> None:
     found: Found = search(index(x, codes, prefix_points(x, codes, depth)), x[asked], K, probes)
     mine = [rows[i]["item_id"] for answer in found.rows for i in answer if i >= 0]
     equal = sum(a == b["item_id"] for a, b in zip(mine, answers, strict=True))
-    print(f"depth {depth}, {probes} probes, {len(asked)} items: {equal} of {len(mine)} ranks equal, SQL took {seconds:.1f} s")
+    print(
+        f"depth {depth}, {probes} probes, {len(asked)} items: {equal} of {len(mine)} ranks equal, SQL took {seconds:.1f} s"
+    )
 
 
 def main() -> None:
