@@ -47,13 +47,17 @@ class _Recent:
         self._columns = np.zeros((window, *shape))
         self._count = 0
 
-    def push(self, column: Doubles) -> Doubles:
-        """Keep `column` for the oldest one, and return that: zeros while there are fewer than `window`."""
+    def drop(self) -> Doubles:
+        """Return the column that the next one replaces, and forget it: zeros while there are fewer than `window`."""
         place = self._count % len(self._columns)
         oldest: Doubles = self._columns[place].copy()
-        self._columns[place] = column
-        self._count += 1
+        self._columns[place] = 0
         return oldest
+
+    def push(self, column: Doubles) -> None:
+        """Keep `column` in place of the oldest one."""
+        self._columns[self._count % len(self._columns)] = column
+        self._count += 1
 
     def weighted(self, weights: Doubles) -> Doubles:
         """Return (b, n) the sum of the columns, `weights[0]` for the newest."""
@@ -128,12 +132,13 @@ class SpectrumTerm:
         slates = np.arange(len(rows))
         taken = self._unit[slates, rows]
         products = 1.0 + (self._unit @ taken[:, :, None])[:, :, 0].astype(np.float64)
+        self._left += np.square(self._products.drop())
         squared = self._left[slates, rows]
         # Below the rounding of float32 products, what is left of a repeated item is noise and no direction.
         new = np.where(squared > 1e-5, 1.0 / np.sqrt(np.maximum(squared, 1e-5)), 0.0)
         column = (products - self._products.project(rows)) * new[:, None]
-        oldest = self._products.push(column)
-        self._left += np.square(oldest) - np.square(column)
+        self._products.push(column)
+        self._left -= np.square(column)
 
 
 def rerank(relevance: NDArray[np.floating], terms: Sequence[Term], length: int) -> Rows:
