@@ -64,11 +64,11 @@ def search_sql(query: str, depth: int, probes: int, k: int, point_depth: int = 2
     """Return the query that finds the k nearest items of each row of `query`.
 
     Args:
-        query: A SELECT of query_id and embedding. It is put into the text as it is.
+        query: A SELECT of query_id and embedding, from any table or from `vector`. It is put into the text as it is.
         depth: Codes of a prefix, the filter.
         probes: Prefixes that are looked into.
         k: Answers per query.
         point_depth: As for `hybrid.prefix_points`.
     """
     found = _SEARCH.format(depth=int(depth), probes=int(probes), k=int(k), spread=SPREAD)
-    return f"WITH query AS (\n{query}\n), {points_sql(depth, point_depth)}, {found}"
+    return f"WITH {points_sql(depth, point_depth)}, query AS (\n{query}\n), {found}"
