@@ -7,8 +7,9 @@ from semid.downstream.ssd import PrefixTerm, SpectrumTerm, rerank
 from semid.measure.diversity import distinct_prefixes, relevance_kept, window_similarity
 
 
-def slow(relevance, codes, vectors, weight, gamma, window, length):
+def slow(relevance, codes, vectors, *params):
     """The formula of ssd.py term by term, with residual vectors."""
+    weight, gamma, window, length = params
     score = (relevance - relevance.mean()) / relevance.std()
     left = np.column_stack([vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.ones(len(vectors))])
     taken, basis = [], []
