@@ -1,8 +1,7 @@
-"""Queries for DSI: words as tokens, and queries made from the fields of an item.
+"""Queries for DSI: words as tokens.
 
 A differentiable search index (arXiv 2202.06991) answers a query with the ID of an item: `tiger.Tiger` with the words of
-the query for its input, and the same tables and beam. Items without a log of queries learn from made ones: document-to-
-query (arXiv 1904.08375) by sampling fields in place of a model that writes queries (DSI-QG, arXiv 2206.10128).
+the query for its input, and the same tables and beam. Items without a log of queries learn from made ones: `queries`.
 """
 
 from __future__ import annotations
@@ -48,31 +47,6 @@ def query_tokens(queries: Sequence[str], first: int, buckets: int, length: int) 
     for row, query in enumerate(said):
         table[row, : len(query)] = [known[word] for word in query]
     return table
-
-
-def sampled_queries(fields: Sequence[Sequence[str | None]], most_words: int, rng: np.random.Generator) -> list[str]:
-    """Return one made query per item: a run of up to `most_words` words from one or two of its fields, "" for none.
-
-    Args:
-        fields: Per item its texts, such as title, brand and the names of its category; None or "" for a missing one.
-        most_words: Longest run of words from a field.
-        rng: Draws fields and runs.
-    """
-    return [_query([words(text) for text in texts if text], most_words, rng) for texts in fields]
-
-
-def _query(fields: list[list[str]], most_words: int, rng: np.random.Generator) -> str:
-    """Return a query from the words of an item's fields."""
-    fields = [field for field in fields if field]
-    chosen = rng.permutation(len(fields))[: int(rng.integers(1, 3))]
-    return " ".join(word for number in np.sort(chosen) for word in _run(fields[number], most_words, rng))
-
-
-def _run(field: list[str], most_words: int, rng: np.random.Generator) -> list[str]:
-    """Return a run of words of `field`, its length and its place drawn evenly."""
-    length = int(rng.integers(1, min(most_words, len(field)) + 1))
-    start = int(rng.integers(len(field) - length + 1))
-    return field[start : start + length]
 
 
 def _bucket(word: str, buckets: int) -> int:
