@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from semid.config import packaged
 from tests import standalone
-from tests.twins import ENVIRONMENT, NIGHT2, content, flags, undisturbed
+from tests.twins import ENVIRONMENT, NIGHT2, content, flags
 
 pytestmark = pytest.mark.faults
 
@@ -75,22 +75,4 @@ def test_executors_are_lost_on_the_way(
             lost += 1
     assert process.wait() == 0, "".join(said[-40:])
     assert lost == losses
-    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
-
-
-def test_executors_that_are_lost_each_time_end_the_run(
-    spark: SparkSession, nights: Path, master: str, tmp_path: Path
-) -> None:
-    """Exit 7 with the cause and the release that readers still have; without the loss the night goes on."""
-    shutil.copytree(nights / "first", tmp_path / "warehouse")
-    command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
-    process = submitted(master, command)
-    while process.poll() is None:
-        for executor in executors():
-            executor.kill()
-        time.sleep(0.2)
-    said = process.communicate()[1]
-    assert process.returncode == 7, said[-3000:]
-    assert "executors were lost" in said
-    undisturbed(command)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
