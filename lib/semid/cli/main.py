@@ -15,6 +15,7 @@ READERS = {
     "catalog": "print the script of views and functions for spark-sql, a Thrift server or the DuckDB shell",
     "tree": "show what the codes mean: the labelled tree, with items, purity and an example",
     "explain": "show how one item came to its ID, and what is near it",
+    "export": "write the IDs as files for services: valid IDs, tensors, a trie, a tokenizer",
     "report": "write the newest release and the history as HTML pages",
     "status": "show releases, codebooks and the last verdict",
     "verify": "read everything that is stored and compare it with what was written",

@@ -20,6 +20,7 @@ from semid.tables.views import Shown, statements
 
 if TYPE_CHECKING:  # a third of a second that only notebooks spend
     import pandas
+    import pyarrow as pa
 
 # Table functions that read nothing but their arguments. All others could reach files, memory or the network:
 # delta_scan opens any log on the host and any URL, also with external access disabled.
@@ -102,6 +103,12 @@ class Reader:
         with _translated(self.folder):
             _refuse_all_but_reading(self._connection, sql)
             return self._connection.execute(sql).df()
+
+    def arrow(self, sql: str) -> pa.Table:
+        """Return the answer as an Arrow table, for large ones; raises what `ask` raises."""
+        with _translated(self.folder):
+            _refuse_all_but_reading(self._connection, sql)
+            return self._connection.execute(sql).to_arrow_table()
 
     def _rows(self, result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         while True:
