@@ -34,6 +34,7 @@ INSIDE = {
     ("lib/semid/cli/demo.py", "name"): "the name of a view or table, [a-z][a-z0-9_]*: snapshot.tables_in",
     ("lib/semid/cli/status.py", "name"): "the same",
     ("lib/semid/cli/status.py", "_SHOWN"): TEMPLATE,
+    ("lib/semid/downstream/hybrid_sql.py", "{spread}"): "hybrid.SPREAD, a constant",
     ("lib/semid/tables/contract.py", "self.name"): "the name of a file of schemas/",
     ("lib/semid/tables/document.py", "pattern"): "a regular expression over schemas/views, no SQL",
     ("lib/semid/tables/id_rules.py", "_ACTIVE"): TEMPLATE,

@@ -16,13 +16,13 @@ vector AS (
   JOIN item_embedding e ON e.content_hash = i.content_hash AND e.model = c.model
 ), prefix_point AS (
   WITH part AS (
-    SELECT prefixes[{point_depth}] AS point, generate_subscripts(embedding, 1) AS place, unnest(embedding) AS value
+    SELECT prefixes[{point_depth:d}] AS point, generate_subscripts(embedding, 1) AS place, unnest(embedding) AS value
     FROM vector
   ), place AS (
     SELECT point, place, count(*) AS items, avg(value::DOUBLE)::FLOAT AS mean, var_pop(value::DOUBLE) AS spread
     FROM part GROUP BY point, place
   )
-  SELECT point, array_to_string(string_split(point, '-')[1:{depth}], '-') AS prefix, any_value(items) AS items,
+  SELECT point, array_to_string(string_split(point, '-')[1:{depth:d}], '-') AS prefix, any_value(items) AS items,
     list(mean ORDER BY place) AS mean, sum(spread)::FLOAT AS spread
   FROM place GROUP BY point
 )"""
@@ -36,16 +36,16 @@ probe AS (
     FROM query q CROSS JOIN prefix_point p
     GROUP BY q.query_id, p.prefix
   )
-  QUALIFY row_number() OVER (PARTITION BY query_id ORDER BY distance, prefix) <= {probes}
+  QUALIFY row_number() OVER (PARTITION BY query_id ORDER BY distance, prefix) <= {probes:d}
 ), found AS (
   SELECT q.query_id, v.item_id, v.semantic_id,
     list_distance(q.embedding::DOUBLE[], v.embedding::DOUBLE[]) ^ 2 AS distance
-  FROM query q JOIN probe USING (query_id) JOIN vector v ON v.prefixes[{depth}] = probe.prefix
+  FROM query q JOIN probe USING (query_id) JOIN vector v ON v.prefixes[{depth:d}] = probe.prefix
 )
 SELECT query_id, row_number() OVER nearest AS rank, item_id, semantic_id, distance
 FROM found
 WINDOW nearest AS (PARTITION BY query_id ORDER BY distance, item_id)
-QUALIFY rank <= {k}
+QUALIFY rank <= {k:d}
 ORDER BY query_id, rank"""
 
 
@@ -57,7 +57,7 @@ def points_sql(depth: int, point_depth: int = 2) -> str:
     >>> points_sql(1).splitlines()[0]
     'vector AS ('
     """
-    return _POINTS.format(depth=int(depth), point_depth=int(point_depth))
+    return _POINTS.format(depth=depth, point_depth=point_depth)
 
 
 def search_sql(query: str, depth: int, probes: int, k: int, point_depth: int = 2) -> str:
@@ -70,5 +70,5 @@ def search_sql(query: str, depth: int, probes: int, k: int, point_depth: int = 2
         k: Answers per query.
         point_depth: As for `hybrid.prefix_points`.
     """
-    found = _SEARCH.format(depth=int(depth), probes=int(probes), k=int(k), spread=SPREAD)
+    found = _SEARCH.format(depth=depth, probes=probes, k=k, spread=SPREAD)
     return f"WITH {points_sql(depth, point_depth)}, query AS (\n{query}\n), {found}"
