@@ -30,9 +30,9 @@ from semid.downstream.training import State, TrainingParams, Watch, train
 from semid.downstream.transitions import Transitions, transitions
 from semid.downstream.vocabulary import Vocabulary
 from semid.measure import interval
+from semid.measure.retrieval import CUTOFFS, hits_of, per_user
 from semid.tables.query import open_reader
 
-CUTS = (5, 10)
 REQUESTS = 256
 
 
@@ -93,16 +93,14 @@ def answers(model: HistoryDecoder, past: Histories, rule: beam.Rule, plan: Plan)
 
 
 def gains(items: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Recall and NDCG (n, 2 * cuts) of each user: one item is right, so NDCG is 1 / log2(2 + its place)."""
-    hit = items == targets[:, None]
-    place = np.where(hit.any(axis=1), hit.argmax(axis=1), items.shape[1])
-    inside = [place < cut for cut in CUTS]
-    return np.column_stack([*inside, *(np.where(ok, 1 / np.log2(2 + place), 0) for ok in inside)]).astype(float)
+    """Recall and NDCG (n, 2 * cuts) of each user."""
+    values = per_user(hits_of(items, targets))
+    return np.column_stack([values[f"{name}_{cut}"] for name in ("recall", "ndcg") for cut in CUTOFFS])
 
 
 def judged(model: HistoryDecoder, examples: Examples, job: Task, plan: Plan) -> np.ndarray:
     _, numbers = answers(model, examples.histories, beam.OnlyValid(job.tables), plan)
-    return gains(job.tables.expand(numbers, max(CUTS)), examples.targets)
+    return gains(job.tables.expand(numbers, max(CUTOFFS)), examples.targets)
 
 
 def some(examples: Examples, count: int) -> Examples:
@@ -112,7 +110,7 @@ def some(examples: Examples, count: int) -> Examples:
 
 def invalid_share(model: HistoryDecoder, examples: Examples, job: Task, plan: Plan) -> float:
     ids, _ = answers(model, some(examples, 2000).histories, beam.Anything(job.vocabulary.level_sizes), plan)
-    top = ids[:, : max(CUTS)].reshape(-1, ids.shape[2])
+    top = ids[:, : max(CUTOFFS)].reshape(-1, ids.shape[2])
     return float((job.tables.find(top) < 0).mean())
 
 
@@ -137,7 +135,7 @@ def trained(job: Task, plan: Plan, seed: int, files: argparse.Namespace) -> tupl
         resume=State.from_bytes(files.resume.read_bytes()) if files.resume else None,
     )
     params = TrainingParams(epochs=plan.epochs, learning_rate=plan.learning_rate, judge_every=2, seed=seed)
-    quick = Plan(**{**plan.__dict__, "width": max(CUTS)})
+    quick = Plan(**{**plan.__dict__, "width": max(CUTOFFS)})
     state = train(model, batches, lambda: float(judged(model, sample, job, quick)[:, 1].mean()), params, watch)
     return model.eval(), state
 

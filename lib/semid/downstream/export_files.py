@@ -95,7 +95,7 @@ def write_codes(ids: ReleaseIds, file: Path) -> None:
 
 def write_trie(ids: ReleaseIds, file: Path) -> None:
     """Write the arrays of `sid_trie.trie` as safetensors; `item` counts the rows of items.parquet."""
-    save_file(trie(ids.codes), file)
+    save_file(trie(ids.codes, ids.sizes), file)
 
 
 def write_points(ids: ReleaseIds, file: Path) -> None:

@@ -5,7 +5,7 @@ queries are made from its items: a few of an item's fields, a few words of its t
 arXiv 2206.10128, by sampling instead of a model). Each query has one item, the one it was made of.
 
 Every retriever answers alike, with rows (q, k) of items, best first and -1 for nothing: `bm25.Bm25.search`,
-`nearest_items`, and a generative model that decodes IDs and looks up their items. `reciprocal_ranks` judges them all.
+`nearest_items`, and a generative model that decodes IDs and looks up their items. `measure.retrieval` judges them all.
 """
 
 from __future__ import annotations
@@ -85,16 +85,6 @@ def nearest_items(queries: Floats, items: Floats, k: int) -> Rows:
         order = np.lexsort((best, -np.take_along_axis(products, best, axis=1)))
         found[at : at + step] = np.take_along_axis(best, order, axis=1)
     return found
-
-
-def reciprocal_ranks(found: Rows, items: Rows) -> NDArray[np.float64]:
-    """Return (q,) 1 / rank of each query's item among the rows `found` (q, k), 0 where it is not there.
-
-    Its mean is MRR@k; the share above 1 / (n + 1) is Recall@n; intervals: `measure.interval.of_means`.
-    """
-    hit = found == items[:, None]
-    ranks: NDArray[np.float64] = np.where(hit.any(axis=1), 1.0 / (1 + hit.argmax(axis=1)), 0.0)
-    return ranks
 
 
 def _query(fields: Mapping[str, list[str]], rng: np.random.Generator) -> str:

@@ -4,14 +4,14 @@ import numpy as np
 from semid.downstream.bm25 import Bm25
 from semid.downstream.hybrid import index, prefix_points, search
 from semid.downstream.hybrid_sql import search_sql
-from semid.downstream.queries import hold_out, nearest_items, reciprocal_ranks, sample_queries
+from semid.downstream.queries import hold_out, nearest_items, sample_queries
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(-4, 5, size=(60, 4)).astype(np.float32)
 CODES = RNG.integers(3, size=(60, 2)).astype(np.int32)
 
 
-def test_all_probes_give_the_exact_neighbours():
+def test_all_probes_give_the_exact_neighbours() -> None:
     """Ties go to the lower row; every item is scanned once."""
     at = index(X, CODES, prefix_points(X, CODES, 1))
     distances = np.square(X[:10, None] - X).sum(axis=2)
@@ -20,7 +20,8 @@ def test_all_probes_give_the_exact_neighbours():
     assert (found.scanned == 60).all()
 
 
-def test_sql_gives_the_answers_of_the_library():
+def test_sql_gives_the_answers_of_the_library() -> None:
+    """DuckDB over tables of another model's vectors too: rank by rank the rows of `search`."""
     connection = duckdb.connect()
     connection.execute("CREATE TABLE codebook AS SELECT 1 AS codebook_version, 'm' AS model")
     connection.execute("CREATE TABLE item_embedding (content_hash VARCHAR, model VARCHAR, embedding FLOAT[])")
@@ -39,13 +40,15 @@ def test_sql_gives_the_answers_of_the_library():
     assert [int(row[2]) for row in answers] == found.rows.ravel().tolist()
 
 
-def test_bm25_weighs_rare_words_and_finds_nothing_without_any():
+def test_bm25_weighs_rare_words_and_finds_nothing_without_any() -> None:
+    """The rarer word decides, a word twice counts more, an unknown word has no answer."""
     found = Bm25.of(["red soap", "red comb", "red red brush"]).search(["red comb", "soap", "axe"], 2)
     assert found[:, 0].tolist() == [1, 0, -1]
     assert found[0, 1] == 2
 
 
-def test_queries_are_those_of_their_item_and_held_out_by_text():
+def test_queries_are_those_of_their_item_and_held_out_by_text() -> None:
+    """An item's queries do not depend on the items beside it; no text is on both sides of the split."""
     items = {"a": {"title": "one two three four five six", "brand": "Acme"}, "b": {"title": "x y", "brand": ""}}
     made = sample_queries(items, 5, seed=1)
     alone = sample_queries({"b": items["b"]}, 5, seed=1)
@@ -55,7 +58,7 @@ def test_queries_are_those_of_their_item_and_held_out_by_text():
     assert not set(train.texts) & set(held.texts)
 
 
-def test_reciprocal_ranks_of_dense_retrieval():
-    found = nearest_items(np.eye(2, dtype=np.float32), np.array([[1, 0], [2, 3], [0, 1]], np.float32), 2)
-    assert found.tolist() == [[1, 0], [1, 2]]
-    assert reciprocal_ranks(found, np.array([0, 0])).tolist() == [0.5, 0]
+def test_dense_retrieval_gives_the_largest_products_and_of_equal_ones_the_lower_row() -> None:
+    """Two queries along the axes, four items of which two tie."""
+    items = np.array([[1, 0], [2, 3], [0, 1], [2, 0]], np.float32)
+    assert nearest_items(np.eye(2, dtype=np.float32), items, 2).tolist() == [[1, 3], [1, 2]]
