@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from semid.cli.main import main
 from semid.downstream import exports
+from semid.downstream.hybrid import prefix_points
 from semid.tables.query import open_reader
 from tests.nights import Nights
 
@@ -56,11 +57,23 @@ def test_an_export_is_repeatable_and_never_overwritten(
     assert {file: file.read_bytes() for file in before} == before
     assert export(nights, tmp_path / "ids", "--points", "1") == 2
     assert "something else in the place of the export" in capsys.readouterr().err
-    assert export(nights, tmp_path / "more", "--points", "1") == 0
-    points = exports.load(tmp_path / "more").ids.points
+
+
+def test_points_are_those_of_the_items_own_vectors(nights: Nights, tmp_path: Path) -> None:
+    """Each item's vector is that of its content, looked up here one by one."""
+    assert export(nights, tmp_path / "ids", "--points", "1") == 0
+    reader = open_reader(str(nights.warehouse))
+    vectors = {
+        row["content_hash"]: row["embedding"]
+        for row in reader.mappings("SELECT content_hash, embedding FROM item_embedding")
+    }
+    rows = reader.mappings("SELECT codes, content_hash FROM semantic_id_current ORDER BY item_id")
+    x = np.array([vectors[row["content_hash"]] for row in rows], np.float32)
+    wanted = prefix_points(x, np.array([row["codes"] for row in rows], np.int32), 1)
+    points = exports.load(tmp_path / "ids").ids.points
     assert points is not None
-    assert points.counts.sum() == len(exports.load(tmp_path / "ids").ids.item_ids)
-    assert np.isfinite(points.means).all()
+    for name, array in vars(wanted).items():
+        np.testing.assert_array_equal(getattr(points, name), array, err_msg=name)
 
 
 def test_wrong_flags_are_refused(nights: Nights, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
