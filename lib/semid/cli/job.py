@@ -14,14 +14,14 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from semid.cli.execution import Execution, write_metrics
-from semid.cli.failure import show
+from semid.cli.failure import show, with_state
 from semid.cli.flags import config_of, job_parser, run_date_of
 from semid.cli.logs import Console
 from semid.config import SemidConfig, SparkConfig
 from semid.environment import archive
 from semid.environment.jars import require_jars
 from semid.environment.java import require_java
-from semid.errors import ConfigError, GateBlocked, SemidError
+from semid.errors import ConfigError, GateBlocked
 from semid.frames import session
 from semid.ids import RUN_ID_PATTERN, derive_run_id
 from semid.nights import of_night
@@ -191,9 +191,11 @@ def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
             _attempt(job, opened)
             if job.show:
                 print(job.show(store, opened.context.run_id))
-        except SemidError as error:
-            error.state = error.state or releases.load(store).describe()
-            raise
+        except Exception as error:
+            shown = with_state(error, lambda: releases.load(store).describe())
+            if shown is error:
+                raise
+            raise shown from error
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 import pytest
 
-from semid.cli.failure import show
+from semid.cli.failure import show, with_state
 from semid.cli.logs import Console
-from semid.errors import EnvironmentFault
+from semid.errors import EnvironmentFault, InputRefused, SemidError
 from semid.frames.spark_errors import explained
 
 FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
@@ -55,3 +56,31 @@ def test_a_bug_is_shown_whole_whatever_it_says(capsys: pytest.CaptureFixture[str
     """Only what Spark and the system raise is translated."""
     assert show(ValueError("No space left on device"), Console("nightly", "text"), debug=False) == 1
     assert "ValueError" in capsys.readouterr().err
+
+
+def unreadable() -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "shown"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), lambda: "release 3", "state: release 3"),
+        (OSError(errno.ENOSPC, "No space left on device"), unreadable, "state: unknown, the releases cannot be read"),
+        (InputRefused("no rows"), lambda: "release 3", "state: release 3"),
+    ],
+)
+def test_a_translated_failure_says_the_state_too(error: Exception, state: Callable[[], str], shown: str) -> None:
+    """A full disk is told like our own refusals; it may keep the releases from being read, and is still what is told."""
+    told = with_state(error, state)
+    assert isinstance(told, SemidError)
+    assert shown in told.report()
+    assert told.exit_code == (3 if isinstance(error, InputRefused) else 7)
+
+
+def test_a_state_that_is_known_is_kept_and_a_bug_stays_one() -> None:
+    """A backfill says how far it came; what is not known has no state to be told with."""
+    stopped, bug = InputRefused("no rows"), ValueError("x")
+    stopped.state = "2 of 3 nights are published"
+    assert with_state(stopped, lambda: "release 3").state == "2 of 3 nights are published"  # type: ignore[attr-defined]
+    assert with_state(bug, unreadable) is bug
