@@ -10,6 +10,7 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.ids import fingerprint
 from semid.tables.switch import promote
 from semid.tables.views import save_catalog
 
@@ -30,7 +31,16 @@ def main(ctx: Context) -> StepResult:
     )
 
 
-JOB = Job("promote", arg_parser, main, reads=("release",), release="retrain")
+# Given again it is the same run, and finds what readers see now: its own release is none of its inputs.
+JOB = Job(
+    "promote",
+    arg_parser,
+    main,
+    reads=(),
+    release="retrain",
+    inputs=lambda _spark, flags: fingerprint({"version": flags.version}),
+    again=True,
+)
 
 if __name__ == "__main__":
     sys.exit(run_job(JOB))

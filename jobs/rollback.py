@@ -10,6 +10,7 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.ids import fingerprint
 from semid.tables.switch import roll_back
 from semid.tables.views import save_catalog
 
@@ -29,7 +30,16 @@ def main(ctx: Context) -> StepResult:
     return StepResult(rows, rows, {"release_id": release.release_id, **release.counts})
 
 
-JOB = Job("rollback", arg_parser, main, reads=("release",), release="rollback")
+# Given again it is the same run, and finds what readers see now: its own release is none of its inputs.
+JOB = Job(
+    "rollback",
+    arg_parser,
+    main,
+    reads=(),
+    release="rollback",
+    inputs=lambda _spark, flags: fingerprint({"to": flags.to}),
+    again=True,
+)
 
 if __name__ == "__main__":
     sys.exit(run_job(JOB))

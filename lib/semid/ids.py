@@ -65,9 +65,13 @@ def overlap(a: str, b: str) -> int:
 
 
 def fingerprint(content: Any) -> str:
-    """Return the sha256 (hex) of a JSON-able value in canonical form."""
+    """Return the sha256 (hex) of a JSON-able value in canonical form.
+
+    A lone surrogate, as in a file name that is no UTF-8, has no UTF-8: it counts as its JSON escape, which no other
+    text is written as.
+    """
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode(errors="backslashreplace")).hexdigest()
 
 
 def derive_run_id(job: str, run_date: str, inputs: str) -> str:

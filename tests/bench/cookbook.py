@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from semid.cli.reader import aligned
+from semid.cli.reader import as_table
 from semid.tables.query import Reader, open_reader
 from tests.cookbook import PAGE, questions, with_answers
 
@@ -38,7 +38,7 @@ def answer(reader: Reader, sql: str) -> str:
     """Return what `semid sql` prints, without the number of rows."""
     found = reader.ask(sql)
     rows = list(found.rows)
-    return aligned(found.columns, rows) if rows else "(no rows)"
+    return as_table(found.columns, rows) if rows else "(no rows)"
 
 
 if __name__ == "__main__":

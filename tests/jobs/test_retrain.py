@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import re
 import shutil
 from collections import defaultdict
@@ -72,6 +73,21 @@ def test_the_successor_goes_from_shadow_to_active_in_one_release_row_each(story:
     assert (night.kind, night.codebook_version, night.serving_versions) == ("nightly", 1, (1, 2))
     assert (moved.kind, moved.codebook_version, moved.serving_versions) == ("retrain", 2, (1, 2))
     assert moved.table_versions["semantic_id"] == night.table_versions["semantic_id"]
+
+
+def test_a_promotion_given_again_is_the_same_run_and_names_its_release(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exit 0 and no release, also with a run id of one's own; another version under that id is refused."""
+    flags = ["--warehouse", story.store.warehouse, "--run-date", DAY5]
+    logging.getLogger("semid").addHandler(caplog.handler)
+    assert run_job(promote.JOB, [*flags, "--version", "2"]) == 0
+    logging.getLogger("semid").removeHandler(caplog.handler)
+    moved = releases.load(story.store).published[-1]
+    assert f"nothing to do: release {moved.release_id} made codebook version 2 active" in caplog.text
+    mine = [*flags, "--run-id", "mine"]
+    assert [run_job(promote.JOB, [*mine, "--version", n]) for n in ("2", "2", "3")] == [0, 0, 5]
+    assert releases.load(story.store).published[-1] == moved
 
 
 def test_a_shadow_leaves_the_active_ids_alone_and_covers_every_item(story: Story) -> None:

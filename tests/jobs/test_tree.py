@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from semid.cli import tree
 from semid.cli.reader import width
+from semid.report.pages import release_page
 from semid.tables.label_facts import Ids, code_tree, labelled_codes
 from semid.tables.query import open_reader
 from tests import labelled
+from tests.page import Page
+from tests.report_facts import facts, night
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +110,26 @@ def test_the_ids_of_a_day(folder: str) -> None:
     reader = open_reader(folder)
     assert code_tree(reader, Ids(1, "2025-12-31"), [5]).items == 1
     assert code_tree(reader, Ids(1, "2026-01-01"), [5]).items == 9
+
+
+def test_the_tree_of_a_warehouse_with_hostile_titles(folder: str) -> None:
+    """From the tables to the page: every label, example and count is there, and a script tag is text."""
+    found = labelled_codes(open_reader(folder), Ids(1, "2026-01-01"))
+    made = Page(release_page(replace(facts(night(1)), codes=found), 1.3, set()))
+    made.check_self_contained()
+    assert f"tea, {labelled.HOSTILE}" in made.text
+    assert f"Typical: Green tea · {labelled.HOSTILE}" in made.text
+    assert "<script" not in made.source
+    assert "Words: tea, leaf" in made.text
+    assert "and 1 more with 4 items, 1 of them without a label" in made.text
+    assert [name for name, _ in made.tags].count("details") == len(labelled.LABELS)
+    assert "purity 0.75" in made.text
+
+
+def test_a_map_from_tables_is_the_same_every_time(folder: str) -> None:
+    """The map is laid out by the vectors alone."""
+    reader = open_reader(folder)
+    first, second = (labelled_codes(reader, Ids(1)) for _ in range(2))
+    assert first == replace(second, map=first.map)
+    assert first.map.codes == ("4", "4", "4", "5", "5", "10", "10", "10", "10")
+    np.testing.assert_array_equal(first.map.places, second.map.places)

@@ -64,8 +64,8 @@ class Soak:
             died = self._killed(run, write)
             self.log.append(f"{self.day} {name}: {'killed at' if died else 'came past'} write {write}")
             self.oracle.check()
-        # A night given again does nothing; a promotion or rollback given again is another one.
-        code = run() if died or name == "night" else 0
+        # A night, promotion or rollback given again does nothing; a refused retraining may be refused again.
+        code = run() if died or not name.startswith("retrain") else 0
         after = self.oracle.published()
         self.log.append(f"{self.day} {name}: exit {code}, release {after[-1]['release_id']}")
         assert code == 0 or (code == 4 and name.startswith("retrain")), self.log
@@ -85,12 +85,21 @@ class Soak:
             return "retrain", lambda: self._run(retrain.JOB)
         if dice < 0.25 and shadows:
             return "promote", lambda: self._run(promote.JOB, "--version", str(shadows[-1]))
-        if dice < 0.35 and len(self.oracle.published()) > 2:
-            to = self.oracle.published()[-int(self.rng.integers(2, 4))]["release_id"]
+        if dice < 0.35 and (others := self._other_states()):
+            to = others[int(self.rng.integers(len(others)))]
             return f"rollback to {to}", lambda: self._run(rollback.JOB, "--to", str(to))
         self.world.move()
         feed = self.world.write(self.folder / f"{self.day}.jsonl")
         return "night", lambda: self._run(nightly.JOB, "--catalog", feed)
+
+    def _other_states(self) -> list[int]:
+        """Return those of the two releases before the current one whose state is not what readers see."""
+        state: dict[int, int] = {}
+        for row in self.oracle.published():
+            back = dict(row["counts"]).get("rolled_back_to")
+            state[row["release_id"]] = row["release_id"] if back is None else state[back]
+        *_, current = state
+        return [release for release in list(state)[-3:-1] if state[release] != state[current]]
 
     def _run(self, job: Any, *flags: str) -> int:
         settings = [word for setting in SETTINGS for word in ("--set", setting)]

@@ -82,14 +82,24 @@ def test_shadow_then_promotion_moves_readers_and_back(shadowed: Store) -> None:
 
 
 def test_promotion_refuses_a_version_that_is_not_served_or_not_complete(shadowed: Store) -> None:
-    """Neither an unknown version, nor the active one, nor one that lacks an item, becomes active."""
-    for version in (1, 3):
-        with pytest.raises(ConfigError, match=f"version {version} is not served beside"):
-            promote(shadowed, version, "p", NIGHT2)
+    """Neither an unknown version nor one that lacks an item becomes active."""
+    with pytest.raises(ConfigError, match="version 3 is not served beside"):
+        promote(shadowed, 3, "p", NIGHT2)
     shadowed.append_rows([catalog_row("late", "L")], "item_catalog")
     with pytest.raises(RunConflict, match="1 active item"):
         promote(shadowed, 2, "p", NIGHT2)
     assert releases.load(shadowed).current.codebook_version == 1
+
+
+def test_a_promotion_or_rollback_given_again_publishes_nothing(shadowed: Store) -> None:
+    """Readers see what is asked for: the release that made it so is returned, on any date; taken back, it is done again."""
+    assert promote(shadowed, 1, "p", NIGHT2).release_id == 1
+    moved = promote(shadowed, 2, "p", NIGHT2)
+    assert promote(shadowed, 2, "p", NIGHT3).release_id == moved.release_id == 3
+    back = roll_back(shadowed, 2, "back", NIGHT2)
+    assert [roll_back(shadowed, to, "back", NIGHT3).release_id for to in (2, 4)] == [back.release_id] * 2 == [4, 4]
+    assert promote(shadowed, 2, "p", NIGHT3).release_id == 5
+    assert releases.load(shadowed).next_id == 6
 
 
 def test_a_promotion_killed_before_its_release_row_is_finished(

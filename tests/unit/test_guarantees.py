@@ -1,4 +1,4 @@
-"""docs/guarantees.md names tests that are there, and leaves no rule and no fault out."""
+"""docs/guarantees.md names tests that are there, and leaves no rule, no fault and no bad input out."""
 
 from __future__ import annotations
 
@@ -58,3 +58,10 @@ def test_every_fault_was_observed_or_says_that_it_was_not() -> None:
     assert [row[0].strip() for row in rows] == [f"F{n}" for n in range(1, 46)]
     assert all(len(row) == 4 and row[2].strip() for row in rows)
     assert all(TEST.search(row[3]) or "not injected" in row[3] for row in rows)
+
+
+def test_every_bad_input_has_an_outcome_and_a_test() -> None:
+    """I1 to I55 in order."""
+    rows = [line.strip("|").split("|") for line in FAULTS.splitlines() if line.startswith("| I")]
+    assert [row[0].strip() for row in rows] == [f"I{n}" for n in range(1, 56)]
+    assert all(len(row) == 4 and row[2].strip() and TEST.search(row[3]) for row in rows)

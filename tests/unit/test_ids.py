@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from random import Random
 
@@ -135,6 +136,13 @@ def test_fingerprint_ignores_the_order_of_keys() -> None:
     assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
     assert fingerprint([1, 2]) != fingerprint([2, 1])
+
+
+def test_a_lone_surrogate_has_a_fingerprint_of_its_own() -> None:
+    """A file name of bytes that are no UTF-8 has one: that of the JSON with its escape, not that of the escape as text."""
+    name = b"\xff.jsonl".decode(errors="surrogateescape")
+    assert fingerprint([name]) == hashlib.sha256(b'["\\udcff.jsonl"]').hexdigest()
+    assert len({fingerprint(text) for text in (name, "\\udcff.jsonl", "\ud800.jsonl", "?.jsonl")}) == 4
 
 
 def test_fingerprint_is_the_sha256_of_canonical_json() -> None:

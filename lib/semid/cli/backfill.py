@@ -6,13 +6,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from pyspark.sql import DataFrame
+
 from semid.cli.columns import aligned
 from semid.cli.job import Context, Job, StepResult, run_within
 from semid.errors import ConfigError, RunConflict, SemidError
 from semid.frames.feed_counts import feed_counts, refuse_missing
 from semid.nights import Plan, day_of, days_between, is_dated, of_night, plan_nights
 from semid.tables import releases, runs
-from semid.tables.past import first_served, only_valid, past_of
+from semid.tables.past import Past, first_served, only_valid, past_of
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
@@ -134,8 +136,7 @@ def shown_rebuild(ctx: Context, plan: Plan) -> str:
     rows = []
     for day in plan.replay:
         past = past_of(history, day)
-        now = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
-        rows.append((str(day), f"until {past.until}", f"{now:,} items so far", *_fed(ctx, day)))
+        rows.append((str(day), f"until {past.until}", f"{_items(ids, past)} items so far", *_fed(ctx, day)))
     return "\n".join([f"{len(rows)} date(s) to rebuild; {_standing(history)}", *aligned(rows)])
 
 
@@ -145,8 +146,7 @@ def shown_codebook(ctx: Context, plan: Plan) -> str:
     rows = []
     for day in plan.replay:
         past = past_of(history, day)
-        items = only_valid(ids, past).where(f"codebook_version = {past.active:d}").count()
-        rows.append((str(day), f"{items:,} items", f"under version {past.active} so far"))
+        rows.append((str(day), f"{_items(ids, past)} items", f"under version {past.active} so far"))
     head = f"{len(plan.replay)} date(s) to assign with version {ctx.flags.codebook}, {len(plan.done)} done"
     return "\n".join([f"{head}; {_standing(history)}", *aligned(rows)])
 
@@ -179,6 +179,10 @@ def _fed(ctx: Context, day: date) -> tuple[str, ...]:
     counts = feed_counts(ctx.spark, config)
     told = f"{counts.read:,} rows", f"{counts.good:,} items", f"{counts.quarantined:,} quarantined"
     return str(config.catalog.path), *told
+
+
+def _items(ids: DataFrame, past: Past) -> str:
+    return f"{only_valid(ids, past).where(f'codebook_version = {past.active:d}').count():,}"
 
 
 def _standing(history: Releases) -> str:

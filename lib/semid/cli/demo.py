@@ -13,7 +13,7 @@ from pathlib import Path
 
 from semid.cli.demo_catalog import write_feeds
 from semid.cli.main import main as semid
-from semid.cli.reader import aligned
+from semid.cli.reader import as_table
 from semid.tables.query import Reader, open_reader
 
 NIGHTS = ("2026-01-05", "2026-01-06")
@@ -41,20 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _show(reader: Reader, warehouse: str) -> None:
     counts = [(name, *next(iter(reader.ask(f"SELECT count(*) FROM {name}").rows))) for name in reader.tables]
-    _section("Rows per table", aligned(["table", "rows"], counts))
+    _section("Rows per table", as_table(["table", "rows"], counts))
     _section("Five items and the neighbours that share their first two codes", _neighbours(reader))
     changed = reader.ask(
         "SELECT reason, count(*) AS items, arg_min(item_id, item_id) AS example,"
         " arg_min(old_semantic_id, item_id) AS old_id, arg_min(new_semantic_id, item_id) AS new_id"
         " FROM semantic_id_change WHERE release_id = 2 GROUP BY reason ORDER BY reason"
     )
-    _section("What the second night changed", aligned(changed.columns, changed.rows))
+    _section("What the second night changed", as_table(changed.columns, changed.rows))
     releases = reader.ask(
         "SELECT release_id, run_date, verdict, counts['added'] AS added, counts['changed'] AS changed,"
         " counts['removed'] AS removed, counts['unchanged'] AS unchanged, counts['quarantined'] AS quarantined"
         " FROM release ORDER BY release_id"
     )
-    _section("The gate's verdict on each night", aligned(releases.columns, releases.rows))
+    _section("The gate's verdict on each night", as_table(releases.columns, releases.rows))
     _section(f"The tables are in {warehouse}. Look further with", _next_commands(warehouse))
 
 
@@ -70,7 +70,7 @@ def _neighbours(reader: Reader) -> str:
         " AS role, semantic_id, title FROM ranked"
         " QUALIFY row_number() OVER (PARTITION BY family ORDER BY item_id) <= 4 ORDER BY family, item_id"
     )
-    return aligned(rows.columns, rows.rows)
+    return as_table(rows.columns, rows.rows)
 
 
 def _next_commands(warehouse: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from semid.cli.reader import aligned, read, reader_parser
+from semid.cli.reader import as_table, read, reader_parser
 from semid.errors import escape_controls
 from semid.quantize.base import Codebook, quantization_error
 from semid.quantize.margins import margins
@@ -133,7 +133,7 @@ def _codes(facts: ItemFacts, reader: Reader) -> str:
     return "\n".join(
         [
             "CODES: distance to the centroid of the code and of the next best; margin = 1 - distance / its_distance",
-            aligned(names, rows),
+            as_table(names, rows),
             _error(codebook, vector, codes),
         ]
     )
@@ -173,7 +173,7 @@ def _section(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     columns = list(rows[0])
-    return f"{title}\n{aligned(columns, [[row[name] for name in columns] for row in rows])}"
+    return f"{title}\n{as_table(columns, [[row[name] for name in columns] for row in rows])}"
 
 
 def _line(label: str, value: object) -> str:

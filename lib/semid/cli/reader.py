@@ -43,7 +43,7 @@ def read(flags: argparse.Namespace, answer: Callable[[Reader], None]) -> int:
     return 0
 
 
-def aligned(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def as_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return rows as a table for a terminal: numbers right, long values cut, control characters escaped."""
     body = [[_cell(value) for value in row] for row in rows]
     grid = [list(columns), *[[text for text, _ in row] for row in body]]

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from semid.cli.reader import aligned, plain, read, reader_parser
+from semid.cli.reader import as_table, plain, read, reader_parser
 from semid.tables.query import Reader
 
 _TABLE_ROWS = 100
@@ -58,7 +58,7 @@ def _answer(reader: Reader, sql: str, flags: argparse.Namespace) -> None:
 
 def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     shown = list(rows)
-    print(aligned(columns, shown))
+    print(as_table(columns, shown))
     print(f"({len(shown)} row{'' if len(shown) == 1 else 's'})")
 
 

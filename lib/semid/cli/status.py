@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from semid.cli.reader import aligned, plain, read, reader_parser
+from semid.cli.reader import as_table, plain, read, reader_parser
 from semid.tables.query import Reader
 
 SCHEMA_VERSION = 1
@@ -132,7 +132,7 @@ def _section(title: str, rows: Sequence[Mapping[str, Any]], drop: Sequence[str] 
     if not rows:
         return ""
     columns = [name for name in rows[0] if name not in drop]
-    return f"{title}\n{aligned(columns, [[row[name] for name in columns] for row in rows])}"
+    return f"{title}\n{as_table(columns, [[row[name] for name in columns] for row in rows])}"
 
 
 def _flat(release: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[str, Any]:

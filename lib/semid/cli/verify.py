@@ -2,7 +2,7 @@
 
 Reads:      every file of every table that a retained release needs
 Writes:     nothing; it may run beside a night
-Exit codes: 0 all is as written, 2 no warehouse, 6 something is not, 7 DuckDB's extension is missing
+Exit codes: 0 all is as written, 2 no warehouse on a local disk, 6 something is not, 7 DuckDB's extension is missing
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from semid.cli.columns import aligned
 from semid.cli.reader import reader_parser
 from semid.config import load_config
-from semid.errors import SemidError, StoredDataError, escape_controls
+from semid.errors import ConfigError, SemidError, StoredDataError, escape_controls
 from semid.tables.id_rules import number_of_rules
+from semid.tables.lock import local_path
 from semid.tables.snapshot import warehouse_folder
 from semid.tables.verify import Verified, verify_rows, verify_tables
 
@@ -42,6 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verify(warehouse: str) -> None:
+    if local_path(warehouse) is None:
+        raise ConfigError(
+            "verify reads warehouses on a local disk only",
+            where=f"warehouse: {warehouse}",
+            next_step="copy it whole to a local disk (aws s3 sync, azcopy, hadoop fs -get), then verify the copy",
+        )
     tables = list(verify_tables(warehouse_folder(warehouse), time.time_ns() // 1_000_000))
     broken = verify_rows(warehouse)
     print("\n".join(aligned([_row(table) for table in tables], _HEAD)))

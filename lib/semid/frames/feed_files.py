@@ -92,8 +92,13 @@ def fingerprint_of_files(spark: SparkSession, feed: FeedFiles) -> str:
     return fingerprint([[f.name, f.size, _sha256(f.local) if f.local else f.stamp] for f in feed.files])
 
 
-def find_feed(spark: SparkSession, catalog: CatalogConfig) -> FeedFiles:
+def find_feed(spark: SparkSession, catalog: CatalogConfig, name: str = "the feed") -> FeedFiles:
     """Return the feed's files and format; a Delta table is pinned to its newest version.
+
+    Args:
+        spark: The session; local files do without.
+        catalog: Its `path` and `format`.
+        name: What a refusal calls it.
 
     Raises:
         ConfigError: No feed is configured.
@@ -105,15 +110,15 @@ def find_feed(spark: SparkSession, catalog: CatalogConfig) -> FeedFiles:
             where="catalog.path",
             next_step="give it with --catalog PATH, or in the --config file",
         )
-    everything = _list(spark, catalog.path)
+    everything = _list(spark, catalog.path, name)
     is_delta = any(f.name.startswith("_delta_log/") for f in everything)
     if is_delta and catalog.format not in ("auto", "delta"):
         # Its folder also holds the files of older versions.
-        raise _refused("the feed is a Delta table", catalog, [], "set catalog.format to auto or delta")
+        raise _refused(f"{name} is a Delta table", catalog, [], "set catalog.format to auto or delta")
     if is_delta:
         return FeedFiles(catalog.path, "delta", (), _delta_version(spark, _uri(catalog.path)))
-    kind = _format_of(everything, catalog)
-    return FeedFiles(catalog.path, kind, _files_of(everything, kind, catalog))
+    kind = _format_of(everything, catalog, name)
+    return FeedFiles(catalog.path, kind, _files_of(everything, kind, catalog, name))
 
 
 def head(spark: SparkSession, file: FeedFile, count: int) -> bytes:
@@ -137,7 +142,7 @@ def glob_escaped(uri: str) -> str:
     return "".join(f"\\{c}" if c in "[]{}*?\\" else c for c in uri)
 
 
-def _format_of(everything: Sequence[FeedFile], catalog: CatalogConfig) -> str:
+def _format_of(everything: Sequence[FeedFile], catalog: CatalogConfig, name: str) -> str:
     if catalog.format not in ("auto", "delta"):
         return catalog.format
     found = sorted({kind for f in everything for kind in SUFFIXES if f.name.lower().endswith(SUFFIXES[kind])})
@@ -155,10 +160,10 @@ def _format_of(everything: Sequence[FeedFile], catalog: CatalogConfig) -> str:
         )
     else:
         problem, hint = "no file's name tells a format", "set catalog.format to parquet, csv, jsonl or delta"
-    raise _refused("the feed's format is not clear", catalog, [problem], hint)
+    raise _refused(f"the format of {name} is not clear", catalog, [problem], hint)
 
 
-def _files_of(everything: Sequence[FeedFile], kind: str, catalog: CatalogConfig) -> tuple[FeedFile, ...]:
+def _files_of(everything: Sequence[FeedFile], kind: str, catalog: CatalogConfig, name: str) -> tuple[FeedFile, ...]:
     by_name = [f for f in everything if f.name.lower().endswith(SUFFIXES[kind])]
     files = by_name or [f for f in everything if not f.hidden]
     problems = [f"{f.name}: hidden by its name; Spark would skip it silently" for f in files if f.hidden]
@@ -169,22 +174,22 @@ def _files_of(everything: Sequence[FeedFile], kind: str, catalog: CatalogConfig)
     ]
     if problems:
         raise _refused(
-            "files of the feed cannot be read as they lie",
+            f"files of {name} cannot be read as they lie",
             catalog,
             problems,
             "rename or move them, or give a Delta table",
         )
     if not files:
-        raise _refused("the feed is empty", catalog, [f"no {kind} file"], "check that the feed was delivered")
+        raise _refused(f"{name} is empty", catalog, [f"no {kind} file"], "check that the feed was delivered")
     return tuple(sorted(files, key=lambda f: f.name))
 
 
-def _list(spark: SparkSession, location: str) -> list[FeedFile]:
+def _list(spark: SparkSession, location: str, name: str) -> list[FeedFile]:
     local = local_path(location)
     files = _list_remote(spark, location) if local is None else _list_local(local)
     if files is None:
         raise InputRefused(
-            "the feed does not exist",
+            f"{name} does not exist",
             where=f"catalog.path: {location}",
             next_step="check the path, or give another with --catalog PATH",
         )
@@ -204,9 +209,7 @@ def _local_file(path: Path, name: str) -> FeedFile:
     try:
         status = path.stat()
     except OSError as error:
-        raise InputRefused(
-            "a file of the feed cannot be read", where=str(path), problems=[str(error.strerror)]
-        ) from error
+        raise InputRefused("a file cannot be read", where=str(path), problems=[str(error.strerror)]) from error
     return FeedFile(name, f"file://{path.absolute()}", path, status.st_size, status.st_mtime_ns)
 
 
@@ -252,9 +255,7 @@ def _sha256(path: Path) -> str:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:
-        raise InputRefused(
-            "a file of the feed cannot be read", where=str(path), problems=[str(error.strerror)]
-        ) from error
+        raise InputRefused("a file cannot be read", where=str(path), problems=[str(error.strerror)]) from error
     return digest.hexdigest()
 
 

@@ -159,9 +159,9 @@ def _collect(pairs: DataFrame) -> Pairs:
 def _find(spark: SparkSession, settings: CodebookConfig) -> FeedFiles:
     asked = CatalogConfig.model_construct(path=settings.pairs, format="auto")
     try:
-        found = find_feed(spark, asked)
+        found = find_feed(spark, asked, "the table of pairs")
     except InputRefused as error:
-        raise _refused(settings, f"the pairs cannot be read: {error.what}", list(error.problems)) from error
+        raise _refused(settings, error.what, list(error.problems)) from error
     if found.format not in ("parquet", "delta"):
         raise _refused(settings, "the pairs are neither Parquet nor Delta", [f"found {found.format}"])
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -16,6 +15,8 @@ def of_means(values: NDArray[np.floating], rng: np.random.Generator) -> list[Int
 
     Efron, Tibshirani, "An Introduction to the Bootstrap", 1993. A single row has none.
     """
+    from scipy import stats  # takes 1 s to load, also for the readers that import what is measured
+
     if len(values) < 2:
         return [(None, None)] * values.shape[1]
     found = stats.bootstrap(
@@ -33,6 +34,8 @@ def of_means(values: NDArray[np.floating], rng: np.random.Generator) -> list[Int
 
 def of_share(part: int, whole: int) -> Interval:
     """Return the interval of `part` / `whole` as the bootstrap gives it without drawing: binomial percentiles."""
+    from scipy import stats
+
     if whole < 1:
         return None, None
     ends = stats.binom.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], whole, part / whole) / whole

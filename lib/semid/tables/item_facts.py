@@ -10,7 +10,7 @@ import numpy as np
 
 from semid.errors import ConfigError, StoredDataError
 from semid.quantize.base import Codebook, Floats
-from semid.quantize.codebook import from_bytes, sha256
+from semid.tables.artifact import opened
 from semid.tables.label_facts import has_labels
 from semid.tables.query import Reader
 from semid.tables.sql_text import literal
@@ -169,19 +169,8 @@ def open_codebook(reader: Reader, version: int) -> Codebook:
     Raises:
         StoredDataError: It is missing, its bytes are not those that were written, or they make no codebook.
     """
-    where = f"table codebook, version {version}"
     row = _codebook(reader, version)
-    artifact = bytes(row["artifact"])
-    if sha256(artifact) != row["artifact_sha256"]:
-        raise StoredDataError(
-            "the codebook's bytes are not those that were written",
-            where=where,
-            next_step="restore the codebook table from a backup",
-        )
-    try:
-        return from_bytes(artifact)
-    except ValueError as error:
-        raise StoredDataError(f"the artifact is no usable codebook: {error}", where=where) from error
+    return opened(bytes(row["artifact"]), row["artifact_sha256"], version)
 
 
 def _codebook(reader: Reader, version: int) -> dict[str, Any]:

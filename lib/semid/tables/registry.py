@@ -15,7 +15,8 @@ from semid.config import CodebookConfig, SemidConfig
 from semid.errors import StoredDataError
 from semid.ids import fingerprint
 from semid.quantize.base import Codebook
-from semid.quantize.codebook import from_bytes, sha256
+from semid.quantize.codebook import sha256
+from semid.tables.artifact import opened
 from semid.tables.store import Store, to_json
 
 log = logging.getLogger(__name__)
@@ -126,18 +127,7 @@ def load(store: Store, version: int) -> StoredCodebook:
     if len(rows) != 1:
         raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step="restore the table")
     artifact = bytes(rows[0].artifact)
-    found = sha256(artifact)
-    if found != rows[0].artifact_sha256:
-        raise StoredDataError(
-            "the codebook's bytes are not those that were written",
-            where=where,
-            problems=[f"sha256 {found}, recorded {rows[0].artifact_sha256}"],
-            next_step="restore the codebook table from a backup; nothing was assigned",
-        )
-    try:
-        codebook = from_bytes(artifact)
-    except ValueError as error:
-        raise StoredDataError(f"the artifact is no usable codebook: {error}", where=where) from error
+    codebook = opened(artifact, rows[0].artifact_sha256, version)
     source = json.loads(rows[0].trained_on)
     tolerance = float(source.get("tolerance", 0.0))
     return StoredCodebook(version, rows[0].model, artifact, codebook, tolerance, source.get("capacity"))

@@ -65,6 +65,22 @@ class Releases:
         made = [row for row in self.published if row.of_feed]
         return frozenset(row.run_date for row in made if row.release_id > back.get(row.run_date, 0))
 
+    @property
+    def active_since(self) -> Release | None:
+        """The release that made the active codebook version active; None before the first one."""
+        since = None
+        for row in self.published:
+            if since is None or row.codebook_version != since.codebook_version:
+                since = row
+        return since
+
+    def state_of(self, release: Release) -> int:
+        """Return the release whose state `release` shows: its own number, or that of the one it rolled back to."""
+        known = {row.release_id: row for row in self.published}
+        while (back := release.counts.get("rolled_back_to")) in known:
+            release = known[back]
+        return release.release_id
+
     def published_by(self, run_id: str) -> Release | None:
         """Return the newest release that a run published; None when it published none."""
         own = [row for row in self.published if row.run_id == run_id]

