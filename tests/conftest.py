@@ -12,8 +12,9 @@ from hypothesis import settings
 
 from semid.config import SparkConfig
 
-# No test has a time limit: on busy cores an example takes as long as it takes.
-settings.register_profile("semid", deadline=None)
+# No test has a time limit: on busy cores an example takes as long as it takes. No examples are kept either: writing them
+# was a seventh of the unit tests' time.
+settings.register_profile("semid", deadline=None, database=None)
 settings.load_profile("semid")
 
 # pytest-xdist runs its workers from a string, so their main module has no file. PySpark's Connect package, which Great

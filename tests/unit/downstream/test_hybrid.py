@@ -1,7 +1,6 @@
 import duckdb
 import numpy as np
 
-from semid.downstream.bm25 import Bm25
 from semid.downstream.hybrid import index, prefix_points, search
 from semid.downstream.hybrid_sql import search_sql
 from semid.downstream.queries import hold_out, nearest_items, sample_queries
@@ -38,13 +37,6 @@ def test_sql_gives_the_answers_of_the_library() -> None:
         " FROM item_embedding WHERE model = 'm')"), 1, 2, 3)).fetchall()  # fmt: skip
     found = search(index(X, CODES, prefix_points(X, CODES, 1)), X[:10], 3, 2)
     assert [int(row[2]) for row in answers] == found.rows.ravel().tolist()
-
-
-def test_bm25_weighs_rare_words_and_finds_nothing_without_any() -> None:
-    """The rarer word decides, a word twice counts more, an unknown word has no answer."""
-    found = Bm25.of(["red soap", "red comb", "red red brush"]).search(["red comb", "soap", "axe"], 2)
-    assert found[:, 0].tolist() == [1, 0, -1]
-    assert found[0, 1] == 2
 
 
 def test_queries_are_those_of_their_item_and_held_out_by_text() -> None:
