@@ -6,6 +6,7 @@ table: what differs between two models is which rows stand for an item, and how 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semid.downstream.bags import Bags
+from semid.downstream.early_stop import Patience, descend, keep_best
 from semid.downstream.item_bag import ItemBag
 from semid.downstream.sequences import Histories, Rows
 from semid.measure.ranking import log_loss
@@ -127,38 +129,28 @@ def fit_ranker(
         judge: Rows that do not train.
         rng: Seeds weights, order and negatives.
         params: Hyper-parameters; the defaults when None.
-        progress: Called after each epoch with `loss` and `judge`.
+        progress: Called after each epoch with `loss` and, as `judge`, the log-loss below zero.
     """
     params = params or RankerParams()
-    best, least, waited = {}, np.inf, 0
     with repeatable(params.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         model = Ranker(bags, params)
         optimizer = torch.optim.Adam(model.parameters(), params.learning_rate)
-        for epoch in range(1, params.epochs + 1):
-            loss = _epoch(model, optimizer, against_shuffled(*clicks, params.negatives, rng), rng)
-            now = float(log_loss(model.logits(judge), judge.clicked).mean())
-            if progress:
-                progress(epoch, {"loss": loss, "judge": now})
-            waited = 0 if now < least else waited + 1
-            if now < least:
-                least, best = now, {name: value.clone() for name, value in model.state_dict().items()}
-            if waited == params.patience:
-                break
-    model.load_state_dict(best)
+
+        def epoch() -> float:
+            shown = against_shuffled(*clicks, params.negatives, rng)
+            return descend(model, optimizer, _losses(model, shown, rng))
+
+        def gain() -> float:
+            return -float(log_loss(model.logits(judge), judge.clicked).mean())
+
+        keep_best(model, epoch, gain, Patience(params.epochs, params.patience), progress)
     return model
 
 
-def _epoch(model: Ranker, optimizer: torch.optim.Optimizer, shown: Shown, rng: np.random.Generator) -> float:
-    """Train on every row of `shown` once, in random order; return the mean loss of a batch."""
-    model.train()
+def _losses(model: Ranker, shown: Shown, rng: np.random.Generator) -> Iterator[Tensor]:
+    """Yield the loss of batches that hold every row of `shown` once, in random order."""
     parts = [torch.from_numpy(part) for part in (shown.history, shown.item, shown.clicked.astype(np.float32))]
-    losses = []
     for rows in torch.from_numpy(rng.permutation(len(shown.item))).split(model.params.batch):
         history, item, clicked = (part[rows] for part in parts)
-        loss = F.binary_cross_entropy_with_logits(model(history, item), clicked)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        yield F.binary_cross_entropy_with_logits(model(history, item), clicked)

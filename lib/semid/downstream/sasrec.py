@@ -6,7 +6,7 @@ came after it (Klenitskiy, Vasilev, RecSys 2023, arXiv 2309.07602): a baseline s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semid.downstream.early_stop import Patience, descend, keep_best
 from semid.downstream.ranked import by_score
 from semid.measure.retrieval import NOTHING, Items
 from semid.quantize.base import Progress
@@ -145,39 +146,26 @@ def fit_sasrec(
     params = params or SasrecParams()
     recent, lengths = _recent(histories, items, params.length + 1)
     recent, lengths = recent[lengths > 1], lengths[lengths > 1]
-    best, highest, waited = {}, -np.inf, 0
     with repeatable(params.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         model = Sasrec(items, params)
         optimizer = torch.optim.Adam(model.parameters(), params.learning_rate, betas=(0.9, 0.98))
-        for epoch in range(1, params.epochs + 1):
-            loss = _epoch(model, optimizer, [recent[rows] for rows in _batches(lengths, params.batch, rng)])
-            now = judge(model)
-            if progress:
-                progress(epoch, {"loss": loss, "judge": now})
-            waited = 0 if now > highest else waited + 1
-            if now > highest:
-                highest, best = now, {name: value.clone() for name, value in model.state_dict().items()}
-            if waited == params.patience:
-                break
-    model.load_state_dict(best)
+
+        def epoch() -> float:
+            return descend(model, optimizer, _losses(model, [recent[i] for i in _batches(lengths, params.batch, rng)]))
+
+        keep_best(model, epoch, lambda: judge(model), Patience(params.epochs, params.patience), progress)
     return model
 
 
-def _epoch(model: Sasrec, optimizer: torch.optim.Optimizer, batches: Sequence[NDArray[np.int64]]) -> float:
-    """Train on every position of the histories (users, length + 1) of all batches; return the mean loss of a batch."""
-    model.train()
-    padding, losses = model.items.padding_idx, []
+def _losses(model: Sasrec, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+    """Yield the loss of every position of each batch's histories (users, length + 1)."""
+    padding = model.items.padding_idx
     for batch in batches:
         rows = torch.from_numpy(batch[:, (batch != padding).any(axis=0)])
         wanted = rows[:, 1:]
         there = wanted != padding
-        loss = _loss(model, model(rows[:, :-1])[there], wanted[there])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        yield _loss(model, model(rows[:, :-1])[there], wanted[there])
 
 
 def _batches(lengths: NDArray[np.int64], batch: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
