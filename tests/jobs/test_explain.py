@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from semid.cli import explain
 from semid.quantize.codebook import from_bytes
-from semid.tables import item_facts
+from semid.tables import artifact, item_facts
 from tests import warehouse
 from tests.nights import Nights
 
@@ -200,7 +200,7 @@ def test_a_damaged_codebook_is_not_trusted(
     nights: Nights, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Bytes that are not those that were written end with 6 before any distance is shown."""
-    monkeypatch.setattr(item_facts, "sha256", lambda data: "of other bytes")
+    monkeypatch.setattr(artifact, "sha256", lambda data: "of other bytes")
     assert explain.main(["--warehouse", str(nights.warehouse), "p0100"]) == 6
     captured = capsys.readouterr()
     assert "not those that were written" in captured.err

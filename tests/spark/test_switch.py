@@ -45,20 +45,21 @@ def test_a_run_that_was_rolled_back_may_publish_again(twice: Store) -> None:
     assert (again.release_id, open_ids(twice)) == (4, {"a": "1-5", "b": "1-2#1", "d": "7-7"})
 
 
-def test_rollback_refuses_what_is_not_there(published: Store) -> None:
+def test_rollback_refuses_what_is_not_there(twice: Store) -> None:
     """An unknown release and an older date are refused, and nothing is written."""
     with pytest.raises(ConfigError, match="no published release 7"):
-        roll_back(published, 7, "back", NIGHT2)
+        roll_back(twice, 7, "back", NIGHT2)
     with pytest.raises(ConfigError, match="lies before"):
-        roll_back(published, 1, "back", NIGHT1.replace(year=2025))
-    assert releases.load(published).next_id == 2
+        roll_back(twice, 1, "back", NIGHT1.replace(year=2025))
+    assert releases.load(twice).next_id == 3
 
 
 def test_rollback_to_a_state_that_was_vacuumed_is_refused(twice: Store) -> None:
     """The release is known, its version of the table is not: stored data, with what to do."""
-    gone = twice.read("release").where("release_id = 1").collect()[0].asDict()
-    versions = {**gone["table_versions"], "semantic_id": 99}
-    twice.append_rows([{**gone, "release_id": 3, "table_versions": versions}], "release")
+    first, second = (row.asDict() for row in twice.read("release").orderBy("release_id").collect())
+    versions = {**first["table_versions"], "semantic_id": 99}
+    gone = {**first, "release_id": 3, "table_versions": versions}
+    twice.append_rows([gone, {**second, "release_id": 4}], "release")
     with pytest.raises(StoredDataError, match="no longer stored"):
         roll_back(twice, 3, "back", NIGHT3)
 
