@@ -42,6 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, np.
     folder, x = tmp_path_factory.mktemp("ranks"), clusters()
     out = held_out(x, PARAMS.held_out, "rqvae")
     start = initial_codebook(x[~out], SIZES, PARAMS, np.random.default_rng(0))
+    start.centroids[0][0] = 100  # a code that no rank uses, so that both must put it in the same place
     task = RankTask(write_shards(x[~out], folder, 4), to_bytes(start), x[out], PARAMS, 3)
     return (*ranks.train(task, folder, 2), x)
 
