@@ -1,13 +1,12 @@
-"""Processes of a training that several share, with the environment that torchrun gives them.
+"""Processes of a training that several share, started by torchrun as `TorchDistributor` starts them.
 
-Usage, one process each: python -m tests.ranks FOLDER
+Usage: torchrun --standalone --nproc-per-node=N -m tests.ranks FOLDER
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import asdict
@@ -27,15 +26,8 @@ def train(task: RankTask, folder: Path, ranks: int) -> list[bytes]:
     np.save(folder / "judged.npy", task.judged)
     rest = {"files": task.files, "params": asdict(task.params), "seed": task.seed}
     (folder / "rest.json").write_text(json.dumps(rest))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(server.getsockname()[1]), "WORLD_SIZE": str(ranks)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.ranks", str(folder)], cwd=ROOT, env=os.environ | place | {"RANK": str(rank)}
-        )
-        for rank in range(ranks)
-    ]
-    assert [process.wait() for process in processes] == [0] * ranks
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    subprocess.run([*torchrun, "-m", "tests.ranks", str(folder)], cwd=ROOT, check=True)
     return [(folder / f"rank{rank}").read_bytes() for rank in range(ranks)]
 
 
