@@ -1,9 +1,10 @@
 """Nights of growing catalogs with supplied vectors: time per item, the cost of a small and of an empty night, memory.
 
-Usage: python -m tests.bench.growth WAREHOUSE [--items 50000 100000] [--codebook rkmeans] [--folder FOLDER]
+Usage: python -m tests.bench.growth WAREHOUSE [--items 50000 100000] [--codebook rkmeans] [--sample 20000] [--plot FILE.svg]
 WAREHOUSE gives the spectrum that vectors are drawn with. Of every size, in one session: the first night, a night with 1 % of
 the items changed, and one with the same feed. Prints seconds by step, microseconds per item, the shares that the bars are
-about, and the peak memory of the driver, of Java and of the largest Python worker.
+about, and the peak memory of the driver, of Java and of the largest Python worker. Then where the time of the last size's
+first night went (`profile.py`); --plot draws it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from semid.frames.vectors import to_lists
+from tests.bench import profile
 from tests.bench.paired import Spectrum, header, peak_memory, row, run_night, session, stored_vectors
 
 STEPS = ("ingest_catalog", "embed_items", "train_codebook", "assign_ids", "check_drift", "publish_ids", "all")
@@ -32,10 +34,12 @@ def main() -> None:
     parser.add_argument(
         "--sample", type=int, default=20_000, help="contents that train the codebook, equal for all sizes"
     )
+    parser.add_argument("--plot", type=Path)
     flags = parser.parse_args()
     spectrum = Spectrum(stored_vectors(flags.warehouse))
-    session()
-    found = {}
+    events = Path(tempfile.mkdtemp())
+    spark = session(profile.with_event_log(events))
+    found, steps = {}, []
     settings = (f"codebook.kind={flags.codebook}", f"codebook.sample_rows={flags.sample}",
                 "embedding.model=supplied:spectrum")  # fmt: skip
     for items in flags.items:
@@ -43,7 +47,13 @@ def main() -> None:
             memory: dict[str, float] = {}
             with peak_memory(memory):
                 found[items] = nights(Path(folder), spectrum, items, settings), memory
+            log = next(events.glob(f"{spark.sparkContext.applicationId}*"))
+            steps = profile.profiled(f"{folder}/warehouse", log, NIGHTS[0][1])
     report(found)
+    print()
+    profile.report(steps)
+    if flags.plot:
+        flags.plot.write_text(profile.plot(steps, f"{flags.items[-1]:,} items"))
 
 
 def nights(folder: Path, spectrum: Spectrum, items: int, settings: tuple[str, ...]) -> dict[str, dict[str, float]]:
