@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from semid.config import CodebookConfig, load_config
 from semid.errors import ConfigError
 from semid.frames.fit import SparkRkmeansQuantizer, added, clusters_of, moved, to_clusters, unit_of
-from semid.frames.fit_choice import cluster_fit, only_training
+from semid.frames.fit_choice import cluster_fit, only_share, only_training
+from semid.frames.sample import only_sample
 from semid.measure.fit import fit
 from semid.quantize.base import quantization_error
 from semid.quantize.codebook import from_bytes, to_bytes
@@ -138,3 +139,11 @@ def test_a_fit_across_the_cluster_is_measured_like_another(vectors: DataFrame, x
     row, artifact = fit(x[:500], asked, across=across.quantizer)
     assert from_bytes(artifact).sizes == SIZES
     assert 0 < json.loads(row["metrics"])["relative_error_heldout"] < 1
+
+
+def test_a_share_is_the_sample_of_its_size(vectors: DataFrame) -> None:
+    """Without a sort the same contents are chosen as `only_sample` would sort out; about as many as asked for."""
+    chosen = {row[0] for row in only_share(vectors.repartition(3), 0.4, "salt").collect()}
+    sample = {row[0] for row in only_sample(vectors, len(chosen), "salt").collect()}
+    assert chosen == sample
+    assert len(chosen) == pytest.approx(0.4 * ROWS, abs=3 * (0.24 * ROWS) ** 0.5)
