@@ -124,7 +124,10 @@ def fill(store: Store, file: str, model: str) -> None:
     """Write the items into item_catalog and item_embedding, as ingest_catalog does with supplied vectors."""
     items = store.spark.read.parquet(file).withColumn("content_hash", F.sha2("item_id", 256))
     empty = store.frame([], "item_catalog")
-    rows = items.select("item_id", "content_hash", F.col("item_id").alias("text"), F.lit(True).alias("is_active"))
+    rows = items.select(
+        "item_id", "content_hash", F.col("item_id").alias("text"), F.lit(True).alias("is_active"),
+        *(F.lit(DAY).alias(name) for name in ("first_seen", "changed_on")), F.lit("bench").alias("run_id"),
+    )  # fmt: skip
     store.append(empty.unionByName(rows, allowMissingColumns=True), "item_catalog")
     vectors = items.select(
         "content_hash", F.lit(model).alias("model"), F.size("embedding").alias("dim"), "embedding",

@@ -13,7 +13,6 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,9 +38,10 @@ def main() -> None:
     spectrum = Spectrum(stored_vectors(flags.warehouse))
     events = Path(tempfile.mkdtemp())
     spark = session(profile.with_event_log(events))
-    found, steps = {}, []
     settings = (f"codebook.kind={flags.codebook}", f"codebook.sample_rows={flags.sample}",
                 "embedding.model=supplied:spectrum")  # fmt: skip
+    found, steps = {}, []
+    header("items", "night", *STEPS, "µs per item", "of the first night")
     for items in flags.items:
         with tempfile.TemporaryDirectory() as folder:
             memory: dict[str, float] = {}
@@ -50,22 +50,23 @@ def main() -> None:
             log = next(events.glob(f"{spark.sparkContext.applicationId}*"))
             steps = profile.profiled(f"{folder}/warehouse", log, NIGHTS[0][1])
     report(found)
-    print()
     profile.report(steps)
     if flags.plot:
         flags.plot.write_text(profile.plot(steps, f"{flags.items[-1]:,} items"))
 
 
-def nights(folder: Path, spectrum: Spectrum, items: int, settings: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """Return the seconds by step of each of the nights."""
+def nights(folder: Path, spectrum: Spectrum, items: int, settings: tuple[str, ...]) -> dict[str, float]:
+    """Print the seconds of each of the nights by step, and return those of the first."""
     feeds = [folder / "first.parquet", folder / "second.parquet"]
     write_feed(feeds[0], spectrum, items, changed=False)
     write_feed(feeds[1], spectrum, items, changed=True)
-    chosen = (feeds[0], feeds[1], feeds[1])
-    return {
-        name: run_night(folder / "warehouse", feed, day, *settings)
-        for (name, day), feed in zip(NIGHTS, chosen, strict=True)
-    }
+    first: dict[str, float] = {}
+    for (name, day), feed in zip(NIGHTS, (feeds[0], feeds[1], feeds[1]), strict=True):
+        night = run_night(folder / "warehouse", feed, day, *settings)
+        first = first or night
+        cells = [f"{night.get(step, 0.0):.1f}" for step in STEPS]
+        row(items, name, *cells, f"{1e6 * night['all'] / items:.0f}", f"{night['all'] / first['all']:.1%}")
+    return first
 
 
 def write_feed(file: Path, spectrum: Spectrum, items: int, *, changed: bool) -> None:
@@ -74,33 +75,20 @@ def write_feed(file: Path, spectrum: Spectrum, items: int, *, changed: bool) -> 
     with pq.ParquetWriter(file, schema) as writer:
         for number in range(0, items, BLOCK):
             count = min(BLOCK, items - number)
-            x, title = spectrum.draw(count, number), np.char.add("item ", np.arange(number, number + count).astype(str))
+            x, numbers = spectrum.draw(count, number), range(number, number + count)
             if changed:
                 x[::100] = spectrum.draw(count, number + 1)[::100]
-                title[::100] = np.char.add(title[::100], "!")
-            ids = [f"i{n:09}" for n in range(number, number + count)]
-            writer.write_table(pa.table([ids, title.tolist(), to_lists(x)], schema=schema))
+            titles = [f"item {n}{'!' if changed and n % 100 == 0 else ''}" for n in numbers]
+            writer.write_table(pa.table([[f"i{n:09}" for n in numbers], titles, to_lists(x)], schema=schema))
 
 
-def report(found: dict[int, tuple[dict[str, dict[str, float]], dict[str, float]]]) -> None:
-    header("items", "night", *STEPS, "µs per item", "of the first night")
-    for items, (seconds, _) in found.items():
-        for name, _ in NIGHTS:
-            night = seconds[name]
-            cells = [f"{night.get(step, 0.0):.1f}" for step in STEPS]
-            row(
-                items,
-                name,
-                *cells,
-                f"{1e6 * night['all'] / items:.0f}",
-                f"{night['all'] / seconds['first']['all']:.1%}",
-            )
+def report(found: dict[int, tuple[dict[str, float], dict[str, float]]]) -> None:
     print()
     header("items", "check and publish, of the first night", "driver MiB", "JVM MiB", "worker MiB")
-    for items, (seconds, memory) in found.items():
-        first = seconds["first"]
+    for items, (first, memory) in found.items():
         gate = (first["check_drift"] + first["publish_ids"]) / first["all"]
         row(items, f"{gate:.1%}", *(f"{memory.get(role, 0):,.0f}" for role in ("driver", "jvm", "worker")))
+    print()
 
 
 if __name__ == "__main__":

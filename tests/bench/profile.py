@@ -88,7 +88,8 @@ def profiled(warehouse: str, events: Path, day: str) -> list[Step]:
     mine = [r for r in rows if str(r["run_date"]) == day and "/" in r["run_id"] and r["ended_at"]]
     steps = [Step(r["job"], r["started_at"].timestamp(), r["ended_at"].timestamp()) for r in mine]
     with events.open() as lines:
-        attribute(sorted(steps, key=lambda step: step.started), (json.loads(line) for line in lines))
+        whole = (json.loads(line) for line in lines if line.endswith("}\n"))  # a session that is up is still writing
+        attribute(steps, whole)
     return sorted(steps, key=lambda step: step.started)
 
 

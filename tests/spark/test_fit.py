@@ -64,7 +64,6 @@ def test_the_fit_is_that_of_one_machine(vectors: DataFrame, x: np.ndarray) -> No
         float(quantization_error(x, book.decode(book.encode(x))).mean())
         for book in (alone, across, on_sample, from_sample)
     ]
-    print(errors)
     assert errors[1] == pytest.approx(errors[0], rel=0.01)
     assert errors[3] < 0.98 * errors[2]
 
