@@ -6,10 +6,9 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pyspark
 
@@ -17,37 +16,27 @@ SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 _DEPLOY = "org.apache.spark.deploy"
 
 
-class Place(NamedTuple):
-    """Where a process runs: the address that it binds, and the words that start a command there."""
-
-    address: str = "127.0.0.1"
-    words: Sequence[str] = ()
-
-
 @contextmanager
-def cluster(folder: Path, workers: int, properties: str = "", places: Sequence[Place] = ()) -> Iterator[str]:
+def cluster(folder: Path, workers: int, properties: str = "") -> Iterator[str]:
     """Run a master and `workers` workers of one core and 1 GiB each; give the master's address.
 
     Args:
         folder: Where logs and work folders go.
         workers: How many.
         properties: Lines of the workers' properties file.
-        places: The master's, then each worker's; without any, all are on this machine's loopback.
     """
-    places = places or [Place()] * (1 + workers)
     folder.mkdir()
     file = folder / "worker.conf"
     file.write_text(properties)
     port = _free_port()
-    url = f"spark://{places[0].address}:{port}"
+    url, here = f"spark://127.0.0.1:{port}", ["--host", "127.0.0.1", "--webui-port", "0"]
     with ExitStack() as running:
-        command = [f"{_DEPLOY}.master.Master", "--webui-port", "0", "--port", str(port)]
-        running.enter_context(_daemon(folder / "master.log", "I have been elected leader", places[0], *command))
+        command = [f"{_DEPLOY}.master.Master", *here, "--port", str(port)]
+        running.enter_context(_daemon(folder / "master.log", "I have been elected leader", *command))
         for number in range(workers):
-            command = [f"{_DEPLOY}.worker.Worker", "--webui-port", "0", "--cores", "1", "--memory", "1g"]
-            command += ["--work-dir", str(folder / f"work{number}"), "--properties-file", str(file)]
-            log, place = folder / f"worker{number}.log", places[1 + number]
-            running.enter_context(_daemon(log, "registered with master", place, *command, url))
+            command = [f"{_DEPLOY}.worker.Worker", *here, "--cores", "1", "--memory", "1g"]
+            command += ["--work-dir", str(folder / f"work{number}"), "--properties-file", str(file), url]
+            running.enter_context(_daemon(folder / f"worker{number}.log", "registered with master", *command))
         yield url
 
 
@@ -57,12 +46,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _daemon(log: Path, ready: str, place: Place, name: str, *arguments: str) -> Iterator[None]:
+def _daemon(log: Path, ready: str, *command: str) -> Iterator[None]:
     """A Spark process that runs until the block ends; the block starts when its log says `ready`."""
-    environment = {**os.environ, "SPARK_LOCAL_IP": place.address, "SPARK_NO_DAEMONIZE": "1"}
-    command = [*place.words, str(SPARK_CLASS), name, "--host", place.address, *arguments]
+    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
     with log.open("w") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
+        process = subprocess.Popen([str(SPARK_CLASS), *command], stdout=sink, stderr=sink, env=environment)
         try:
             deadline = time.monotonic() + 90
             while ready not in log.read_text():
