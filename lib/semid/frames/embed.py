@@ -28,7 +28,7 @@ from semid.text.model import ModelSpec, spec_of
 CONTENTS_PER_PARTITION = 512
 # A second worker takes about 5 s to load torch and the model: as long as 256 texts take.
 CONTENTS_OF_ONE_WORKER = 256
-# 26 MB of 384 floats, so that cores share the reading of a small catalog. A file per partition made 161 files of 81,547
+# 26 MB of 384 floats, so that cores share the reading of a small catalog. A file per partition made 160 files of 81,547
 # contents, and would make 2 million of a billion.
 CONTENTS_PER_FILE = 16_384
 # About 8 minutes of MiniLM on a CPU, 20 s on a GPU: what a kill costs at most.
