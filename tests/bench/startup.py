@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from semid.config import packaged
 from tests.bench.paired import header, median, paired, row
+from tests.bench.profile import with_event_log
 
 SEMID = [sys.executable, "-m", "semid.cli.main"]
 
@@ -48,16 +48,9 @@ def first_job(catalog: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events"
         events.mkdir()
-        properties = Path(folder) / "spark.conf"
-        lines = [
-            "spark.eventLog.enabled true",
-            f"spark.eventLog.dir {events.as_uri()}",
-            "spark.eventLog.rolling.enabled false",
-        ]
-        properties.write_text("\n".join([packaged("spark/local.conf").read_text(), *lines, ""]))
         started = time.time()
         command = [*SEMID, "nightly", "--warehouse", f"{folder}/warehouse", "--catalog", catalog]
-        command += ["--set", f"spark.properties={properties}"]
+        command += ["--set", f"spark.properties={with_event_log(events)}"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while True:
@@ -72,7 +65,7 @@ def first_job(catalog: str) -> float:
 
 def submitted(events: Path) -> float | None:
     """Return when the first job was submitted, in seconds since the epoch; None while there is none."""
-    for log in events.iterdir():
+    for log in events.glob("local-*"):
         for line in log.read_text().splitlines():
             if line.startswith('{"Event":"SparkListenerJobStart"') and line.endswith("}"):
                 return float(json.loads(line)["Submission Time"]) / 1000
