@@ -44,8 +44,18 @@ test: $(READY) $(AIRFLOW_READY)  ## lint, types, import contracts and all tests
 faults: $(READY) ## kill -9 at every step boundary and inside publish; twenty minutes
 	$(BIN)/pytest -m faults -n 0
 
-bench: $(READY)  ## the measured catalogs through the nightly run; tables for docs/benchmarks.md
-	$(BIN)/python tests/bench/nights.py
+# The catalogs' nights first: what follows takes its vectors' spectrum from the warehouses that they leave.
+SEMID_CATALOGS ?= ../shared/data
+BEAUTY := bench/amazon_beauty_2014
+bench: $(READY)  ## every number of docs/benchmarks.md and docs/scaling.md; hours
+	@mkdir -p bench
+	SEMID_CATALOGS=$(SEMID_CATALOGS) $(BIN)/python tests/bench/nights.py --out bench
+	$(BIN)/python -m tests.bench.embedding $(SEMID_CATALOGS)/amazon_beauty_2014/items.parquet $(SEMID_CATALOGS)/cmoa_collection/items_2015-12-08.parquet
+	$(BIN)/python -m tests.bench.assigning $(BEAUTY)
+	$(BIN)/python -m tests.bench.growth $(BEAUTY)
+	$(BIN)/python -m tests.bench.startup $(BEAUTY) $(SEMID_CATALOGS)/amazon_beauty_2014/items.parquet
+	$(BIN)/python -m tests.bench.metadata $(BEAUTY) --spark
+	$(BIN)/python -m tests.bench.training $(BEAUTY)
 
 package: $(READY) ## in dist/: the wheel to install, and the same as the zip for spark-submit --py-files
 	@rm -rf build dist   # setuptools would pack what an earlier build left behind

@@ -11,6 +11,7 @@ import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames.assign import only_contents_of
+from semid.frames.fit_choice import cluster_fit
 from semid.frames.pairs import collect_pairs_of
 from semid.frames.sample import collect_sample, only_sample
 from semid.measure.fit import fit
@@ -30,14 +31,15 @@ def main(ctx: Context) -> StepResult:
     if serving.serving_of(ctx.store, ctx.run_id, model, settings).versions:
         return StepResult(0, 0, {"trained": "no, one is there"})
     active = ctx.store.read("item_catalog").where("is_active")
-    embeddings = ctx.store.read("item_embedding")
-    sample = only_sample(only_contents_of(embeddings, active, model), settings.sample_rows, str(settings.seed))
+    contents = only_contents_of(ctx.store.read("item_embedding"), active, model)
+    across = cluster_fit(contents, settings, ctx.store.path("_fit"))
+    sample = only_sample(contents, settings.collected_rows, str(settings.seed))
     pairs = collect_pairs_of(ctx.spark, settings, sample, active)
     x = collect_sample(sample)
-    row, artifact = fit(x, settings, pairs=pairs)
-    source = registry.Source(model, ctx.config, len(x), ctx.run_id)
-    version = registry.add(ctx.store, row, artifact, source)
-    return StepResult(len(x), 1, {"codebook_version": version, "kind": settings.kind})
+    row, artifact = fit(x, settings, pairs=pairs, across=across and across.quantizer)
+    rows = across.rows if across else len(x)
+    version = registry.add(ctx.store, row, artifact, registry.Source(model, ctx.config, rows, ctx.run_id))
+    return StepResult(rows, 1, {"codebook_version": version, "kind": settings.kind})
 
 
 JOB = Job("train_codebook", arg_parser, main, reads=("item_catalog", "item_embedding"))

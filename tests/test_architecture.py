@@ -79,7 +79,7 @@ def test_a_job_is_a_page(path: Path) -> None:
 def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
     """Starting Spark, assigning and reading never load torch at module level, except in the training files."""
     loading = [name(p) for p in LIBRARY for node in ast.parse(p.read_text()).body if _imports_torch(node)]
-    parts = ("assignment", "codebooks", "contrast", "gradient", "module", "passes", "train", "warm")
+    parts = ("assignment", "codebooks", "contrast", "gradient", "module", "passes", "ranks", "train", "warm")
     training = {f"lib/semid/quantize/rqvae_{part}.py" for part in parts}
     parts = ("beam", "decoder", "early_stop", "item_bag", "ranker", "sasrec", "tiger", "training", "transformer")
     training |= {f"lib/semid/downstream/{part}.py" for part in parts}

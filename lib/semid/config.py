@@ -123,9 +123,15 @@ class CodebookConfig(Section):
     sizes: Annotated[tuple[CodebookSize, ...], Field(min_length=1, max_length=16)]
     seed: Annotated[int, Field(ge=0)]
     sample_rows: Annotated[int, Field(ge=2)]
+    driver_rows: Annotated[int, Field(ge=2)]
     capacity: Annotated[int, Field(ge=1)] | None
     params: Annotated[Mapping[str, Any], AfterValidator(_finite)]
     pairs: Location | None
+
+    @property
+    def collected_rows(self) -> int:
+        """Most contents of the sample that the driver holds."""
+        return min(self.sample_rows, self.driver_rows)
 
     @model_validator(mode="after")
     def _room_below_the_prefix(self) -> Self:

@@ -28,6 +28,9 @@ from semid.text.model import ModelSpec, spec_of
 CONTENTS_PER_PARTITION = 512
 # A second worker takes about 5 s to load torch and the model: as long as 256 texts take.
 CONTENTS_OF_ONE_WORKER = 256
+# 26 MB of 384 floats, so that cores share the reading of a small catalog. A file per partition made 160 files of 81,547
+# contents, and would make 2 million of a billion.
+CONTENTS_PER_FILE = 16_384
 # About 8 minutes of MiniLM on a CPU, 20 s on a GPU: what a kill costs at most.
 PARTITIONS_PER_CORE_AND_COMMIT = 64
 
@@ -89,8 +92,9 @@ def embed_unseen(store: Store, unseen: DataFrame, config: SemidConfig, model: st
     count = partition_count(total)
     with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
         for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
-            part = only_partitions(unseen, count, first, size)
-            catalog.append_vectors(store, to_vectors(part, spec, done, images), model, run_id)
+            vectors = to_vectors(only_partitions(unseen, count, first, size), spec, done, images)
+            files = math.ceil(size * CONTENTS_PER_PARTITION / CONTENTS_PER_FILE)
+            catalog.append_vectors(store, vectors.repartition(files, "content_hash"), model, run_id)
     return total
 
 

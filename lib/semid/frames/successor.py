@@ -70,7 +70,7 @@ def train_successor(store: Store, asked: Succession) -> Trained:
     parent, settings = asked.parent, asked.settings
     active, embeddings = store.read("item_catalog").where("is_active"), store.read("item_embedding")
     contents = only_contents_of(embeddings, active, asked.model)
-    sample = only_sample(contents, settings.sample_rows, f"{settings.seed} after {parent.version}")
+    sample = only_sample(contents, settings.collected_rows, f"{settings.seed} after {parent.version}")
     given = to_given_codes(only_open(store.read("semantic_id"), [parent.version]), parent.version)
     drawn = collect_coded_sample(sample, given, len(parent.codebook.sizes))
     start = parent.codebook if asked.warm else None

@@ -47,12 +47,17 @@ class Predecessor:
 
 
 def fit(
-    x: Floats, settings: CodebookConfig, before: Predecessor | None = None, pairs: Pairs | None = None
+    x: Floats,
+    settings: CodebookConfig,
+    before: Predecessor | None = None,
+    pairs: Pairs | None = None,
+    across: Quantizer | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Return (columns of the codebook's row, its bytes), fitted to the contents `x` (n, d), sorted by a key.
 
     With a predecessor the codes are renamed after its codes (see `quantize.align`), level by level as far as both
     have one. Pairs of rows of `x` train as far as both rows do; the metrics say how well the codes agree on the others.
+    `across` fits in the place of the settings' own quantizer: to more contents, of which `x` is a sample.
 
     Raises:
         ConfigError: There are fewer contents than codes, or `codebook.params` are not the kind's, or the
@@ -68,7 +73,9 @@ def fit(
     measuring = only_measuring(x, max(settings.sizes))
     seen, unseen = x[~measuring], x[measuring]
     started = time.monotonic()
-    recipe = recipe_of(settings) if pairs is None else learner_of(settings).with_pairs(pairs.within(~measuring))
+    recipe = across or recipe_of(settings)
+    if pairs is not None:
+        recipe = learner_of(settings).with_pairs(pairs.within(~measuring))
     try:
         codebook = recipe.fit(seen, rng, None if before is None else before.codebook)
     except (TypeError, ValueError) as error:

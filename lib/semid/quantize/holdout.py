@@ -22,9 +22,19 @@ def held_out(x: Floats, share: float, salt: str) -> NDArray[np.bool_]:
         share: Between 0 and 1.
         salt: Another salt holds out other rows.
     """
-    hashes = np.array([_hash(row.tobytes(), salt) for row in x])
+    hashes = _hashes(x, salt)
     chosen: NDArray[np.bool_] = hashes <= max(share * 2.0**64, hashes.min(initial=2.0**64))
     return chosen
+
+
+def hashed_out(x: Floats, share: float, salt: str) -> NDArray[np.bool_]:
+    """Return (n,) which rows of a part `x` (n, d) of some vectors `held_out` holds out of all; maybe none."""
+    chosen: NDArray[np.bool_] = _hashes(x, salt) <= share * 2.0**64
+    return chosen
+
+
+def _hashes(x: Floats, salt: str) -> NDArray[np.float64]:
+    return np.array([_hash(row.tobytes(), salt) for row in x], np.float64)
 
 
 def _hash(row: bytes, salt: str) -> float:

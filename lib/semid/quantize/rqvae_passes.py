@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -51,21 +51,29 @@ class Passes:
     def epoch(self, step: Step) -> float:
         """Take one pass over the rows, revive unused codes, and return the mean loss."""
         losses, used = [], [torch.zeros(len(c)) for c in self.module.centroids]
-        order = torch.from_numpy(self.rng.permutation(len(self.x)))
-        for rows in order.split(self.params.batch_rows):
+        for rows in self.batches():
             trial = step(rows)
             loss = trial.losses.mean()
             self.optimizer.zero_grad()
-            loss.backward()
+            self.backward(loss)
             self.optimizer.step()
             self.learning.after_step(trial)
             losses.append(float(loss.detach()))
             used = [n + torch.bincount(code, minlength=len(n)) for n, code in zip(used, trial.codes.T, strict=True)]
         self.schedule.step()
-        self._revive(used)
+        self.revive(used)
         return float(np.mean(losses))
 
-    def _revive(self, used: list[Tensor]) -> None:
+    def batches(self) -> Iterator[Tensor]:
+        """Yield the row numbers (m,) of every step of a pass."""
+        order = torch.from_numpy(self.rng.permutation(len(self.x)))
+        yield from order.split(self.params.batch_rows)
+
+    def backward(self, loss: Tensor) -> None:
+        """Give every parameter the gradient of `loss`."""
+        loss.backward()
+
+    def revive(self, used: list[Tensor]) -> None:
         """Move each code that was not used onto what a random row has left at that level."""
         for level, count in enumerate(used):
             dead = torch.nonzero(count == 0).flatten()
