@@ -1,0 +1,96 @@
+"""Swaps of centroids: two near clusters become one, and the centroid set free cuts a wide cluster in two.
+
+Lloyd's iterations move centroids a little and never carry one from where there are too many to where there are too few.
+Split and merge does: Kaukoranta, Franti, Nevalainen, "Iterative split-and-merge algorithm for vector quantization
+codebook generation", Optical Engineering 37, 1998. A merge costs n m / (n + m) times the squared distance of the means
+(Ward, "Hierarchical grouping to optimize an objective function", JASA 58, 1963), and a cut gains as much. Both are exact
+while the other rows stay where they are, so every swap lowers the squared error.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semid.quantize.base import Codes, Floats
+from semid.quantize.clusters import Rows, halves, members
+from semid.quantize.exact import exact_matmul
+
+BLOCK_COSTS = 1 << 22
+"""Costs of merges in memory at once: 32 MiB of float64, in a few copies."""
+
+
+class Cut(NamedTuple):
+    """A cluster cut in two: the squared error gained, the cluster's number, and the means (d,) of the halves."""
+
+    gain: float
+    cluster: int
+    means: tuple[Floats, Floats]
+
+
+def swapped(x: Floats, codes: Codes, means: Floats) -> tuple[Floats, int]:
+    """Return centroids (k, d) after the swaps that pay, and how many those are.
+
+    The cheapest merge goes with the best cut, the next with the next; no cluster takes part in two swaps. Nothing is
+    random, and no sum depends on BLAS.
+
+    Args:
+        x: Rows (n, d).
+        codes: Cluster of each row (n,).
+        means: Mean of each cluster (k, d).
+    """
+    groups = members(codes, len(means))
+    sizes = np.array([len(rows) for rows in groups], np.float64)
+    cuts = sorted((_cut(x, rows, i) for i, rows in enumerate(groups) if len(rows) > 1), key=lambda cut: -cut.gain)
+    costs, partners = cheapest_merges(means, sizes)
+    centroids, busy, swaps = means.copy(), set[int](), 0
+    for one in np.argsort(costs, kind="stable").tolist():
+        other = int(partners[one])
+        if busy & {one, other}:
+            continue
+        cut = next((cut for cut in cuts if not {cut.cluster} & (busy | {one, other})), None)
+        if cut is None or cut.gain <= costs[one]:
+            break
+        centroids[other] = _merged(means, sizes, one, other)
+        centroids[one], centroids[cut.cluster] = cut.means
+        busy |= {one, other, cut.cluster}
+        swaps += 1
+    return centroids, swaps
+
+
+def cheapest_merges(means: Floats, sizes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return per cluster (k,) the least squared error that its merge with another one adds, and that other one.
+
+    Args:
+        means: Of the clusters (k, d).
+        sizes: Rows in each (k,). A cluster without rows costs nothing.
+    """
+    k, squares = len(means), np.square(means, dtype=np.float64).sum(axis=1)
+    costs, partners = np.full(k, np.inf), np.zeros(k, np.intp)
+    step = max(1, BLOCK_COSTS // k)
+    for i in range(0, k if k > 1 else 0, step):
+        part = slice(i, min(i + step, k))
+        apart = np.maximum(squares[part, None] + squares - 2 * exact_matmul(means[part], means.T), 0)
+        ward = apart * sizes[part, None] * sizes / np.maximum(sizes[part, None] + sizes, 1)
+        ward[np.arange(len(ward)), np.arange(part.start, part.stop)] = np.inf
+        partners[part] = ward.argmin(axis=1)
+        costs[part] = ward.min(axis=1)
+    return costs, partners
+
+
+def _cut(x: Floats, rows: Rows, cluster: int) -> Cut:
+    """Return how the `rows` of `x` (n, d) that make a cluster are cut."""
+    left, right = (x[rows[half]] for half in halves(x[rows]))
+    means = left.mean(axis=0, dtype=np.float64), right.mean(axis=0, dtype=np.float64)
+    gain = len(left) * len(right) / len(rows) * float(np.square(means[0] - means[1]).sum())
+    return Cut(gain, cluster, (means[0].astype(np.float32), means[1].astype(np.float32)))
+
+
+def _merged(means: Floats, sizes: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
+    """Return the mean (d,) of two clusters together; that of the second where neither has rows."""
+    if not sizes[one] + sizes[other]:
+        return means[other].astype(np.float64)
+    merged: NDArray[np.float64] = np.average(means[[one, other]], axis=0, weights=sizes[[one, other]])
+    return merged
