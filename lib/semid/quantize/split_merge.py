@@ -3,8 +3,8 @@
 Lloyd's iterations move centroids a little and never carry one from where there are too many to where there are too few.
 Split and merge does: Kaukoranta, Franti, Nevalainen, "Iterative split-and-merge algorithm for vector quantization
 codebook generation", Optical Engineering 37, 1998. A merge costs n m / (n + m) times the squared distance of the means
-(Ward, "Hierarchical grouping to optimize an objective function", JASA 58, 1963), and a cut gains as much. Both are exact
-while the other rows stay where they are, so every swap lowers the squared error.
+(Ward, "Hierarchical grouping to optimize an objective function", JASA 58, 1963), and a cut gains as much. Both are
+exact while the other rows stay where they are, so every swap lowers the squared error.
 """
 
 from __future__ import annotations
@@ -63,21 +63,33 @@ def swapped(x: Floats, codes: Codes, means: Floats) -> tuple[Floats, int]:
 def cheapest_merges(means: Floats, sizes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return per cluster (k,) the least squared error that its merge with another one adds, and that other one.
 
+    A cluster without rows is free and merges with itself, so that no other is kept busy; the only one with rows costs
+    infinity.
+
     Args:
         means: Of the clusters (k, d).
-        sizes: Rows in each (k,). A cluster without rows costs nothing.
+        sizes: Rows in each (k,).
     """
-    k, squares = len(means), np.square(means, dtype=np.float64).sum(axis=1)
-    costs, partners = np.full(k, np.inf), np.zeros(k, np.intp)
+    k, empty = len(means), np.flatnonzero(sizes == 0)
+    costs, partners = np.empty(k), np.empty(k, np.intp)
     step = max(1, BLOCK_COSTS // k)
-    for i in range(0, k if k > 1 else 0, step):
-        part = slice(i, min(i + step, k))
-        apart = np.maximum(squares[part, None] + squares - 2 * exact_matmul(means[part], means.T), 0)
-        ward = apart * sizes[part, None] * sizes / np.maximum(sizes[part, None] + sizes, 1)
+    for start in range(0, k, step):
+        part = slice(start, min(start + step, k))
+        ward = _merge_costs(means, sizes, part)
         ward[np.arange(len(ward)), np.arange(part.start, part.stop)] = np.inf
-        partners[part] = ward.argmin(axis=1)
-        costs[part] = ward.min(axis=1)
+        ward[:, empty] = np.inf
+        partners[part], costs[part] = ward.argmin(axis=1), ward.min(axis=1)
+    partners[empty], costs[empty] = empty, 0
     return costs, partners
+
+
+def _merge_costs(means: Floats, sizes: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
+    """Return (m, k) Ward's cost of merging each cluster of `part` with each of all."""
+    squares = np.square(means, dtype=np.float64).sum(axis=1)
+    apart = squares[part, None] + squares - 2 * exact_matmul(means[part], means.T)
+    rows = sizes[part, None]
+    costs: NDArray[np.float64] = np.maximum(apart, 0) * rows * sizes / np.maximum(rows + sizes, 1)
+    return costs
 
 
 def _cut(x: Floats, rows: Rows, cluster: int) -> Cut:
