@@ -53,7 +53,8 @@ def _nearest_block(x: Floats, centroids: Floats, half_norms: Floats) -> Codes:
     with np.errstate(over="ignore", invalid="ignore"):  # huge vectors overflow, then everything is close
         scores = x @ centroids.T
         np.subtract(half_norms, scores, out=scores)  # half the squared distance, less |x|^2 / 2
-        codes, rows = scores.argmin(axis=1), np.arange(len(x))
+        codes: Codes = scores.argmin(axis=1).astype(np.int32)
+        rows = np.arange(len(x))
         best = scores[rows, codes]
         limit = best + _rounding_bound(x, half_norms)
         scores[rows, codes] = np.inf
@@ -61,7 +62,7 @@ def _nearest_block(x: Floats, centroids: Floats, half_norms: Floats) -> Codes:
         scores[unsure, codes[unsure]] = best[unsure]
         close = ~(scores[unsure] > limit[unsure, None])
     codes[unsure] = _exact_nearest(x[unsure], centroids, close)
-    return codes.astype(np.int32)
+    return codes
 
 
 def _rounding_bound(x: Floats, half_norms: Floats) -> Floats:

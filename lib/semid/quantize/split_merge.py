@@ -101,8 +101,7 @@ def _cut(x: Floats, rows: Rows, cluster: int) -> Cut:
 
 
 def _merged(means: Floats, sizes: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
-    """Return the mean (d,) of two clusters together; that of the second where neither has rows."""
-    if not sizes[one] + sizes[other]:
-        return means[other].astype(np.float64)
-    merged: NDArray[np.float64] = np.average(means[[one, other]], axis=0, weights=sizes[[one, other]])
+    """Return the mean (d,) of two clusters together."""
+    total = sizes[one] * means[one] + sizes[other] * means[other]
+    merged: NDArray[np.float64] = total / max(sizes[one] + sizes[other], 1)
     return merged
