@@ -34,7 +34,7 @@ def swapped(x: Floats, codes: Codes, means: Floats) -> tuple[Floats, int]:
     """Return centroids (k, d) after the swaps that pay, and how many those are.
 
     The cheapest merge goes with the best cut, the next with the next; no cluster takes part in two swaps. Nothing is
-    random, and no sum depends on BLAS.
+    random, and no result depends on the order in which BLAS sums.
 
     Args:
         x: Rows (n, d).
@@ -44,13 +44,16 @@ def swapped(x: Floats, codes: Codes, means: Floats) -> tuple[Floats, int]:
     groups = members(codes, len(means))
     sizes = np.array([len(rows) for rows in groups], np.float64)
     cuts = sorted((_cut(x, rows, i) for i, rows in enumerate(groups) if len(rows) > 1), key=lambda cut: -cut.gain)
+    cuts.reverse()  # the best is last, where it is popped
     costs, partners = cheapest_merges(means, sizes)
     centroids, busy, swaps = means.copy(), set[int](), 0
     for one in np.argsort(costs, kind="stable").tolist():
         other = int(partners[one])
-        if busy & {one, other}:
+        if one in busy or other in busy:
             continue
-        cut = next((cut for cut in cuts if not {cut.cluster} & (busy | {one, other})), None)
+        while cuts and cuts[-1].cluster in busy:
+            cuts.pop()
+        cut = next((cut for cut in reversed(cuts) if cut.cluster not in busy and cut.cluster not in (one, other)), None)
         if cut is None or cut.gain <= costs[one]:
             break
         centroids[other] = _merged(means, sizes, one, other)

@@ -72,7 +72,7 @@ def test_every_round_lowers_the_error(seed):
     means = cluster_means(x, codes, np.zeros((20, 4), np.float32))
     centroids, swaps = swapped(x, codes, means)
     before, after = (float(np.square(x - c[k]).sum()) for c, k in ((means, codes), (centroids, nearest(x, centroids))))
-    assert after < before if swaps else after == pytest.approx(before, rel=1)
+    assert after < before if swaps else after <= before
 
 
 def test_a_fit_with_swaps_is_better_than_without():
