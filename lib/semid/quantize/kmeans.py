@@ -24,7 +24,7 @@ class KmeansParams:
     Args:
         iterations: Most passes over the data.
         swap_rounds: Most rounds of swaps before these passes, see `split_merge`; a warm start has none. Beauty,
-            3 x 256, error on held-out rows and collisions: 0 rounds .415, .102; 5 .398, .091; 8 .394, .093; 12 .393, .093.
+            3 x 256, held-out error and collisions: 0 rounds .415, .102; 5 .398, .091; 8 .394, .093; 12 .393, .093.
         warm_iterations: Most passes from a warm start. Beauty and Tate, 4,000 items grown by a fifth, 3 x 64 codes,
             hysteresis of 0.1: with 1 pass 1.3 % of IDs move and the error is 1.2 % above a cold refit, with 3 passes
             10 % and 0.9 %.
