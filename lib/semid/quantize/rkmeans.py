@@ -30,8 +30,9 @@ from semid.quantize.kmeans import KmeansParams, kmeans
 def residuals(x: Floats, codes: Codes, levels: tuple[Floats, ...]) -> Iterator[tuple[Floats, Floats]]:
     """Yield per level what the centroids above leave of `x` (n, d), and the level's centroids (size, d)."""
     for level, centroids in enumerate(levels):
+        if level:
+            x = x - levels[level - 1][codes[:, level - 1]]
         yield x, centroids
-        x = x - centroids[codes[:, level]]
 
 
 def decode_residual(codes: Codes, levels: tuple[Floats, ...]) -> Floats:

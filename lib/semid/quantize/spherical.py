@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from semid.quantize.base import Codes, Floats
 from semid.quantize.distance import nearest
 from semid.quantize.exact import exact_matmul, exact_row_products
-from semid.quantize.kmeans import KmeansParams, revive_empty, seed_centroids
+from semid.quantize.kmeans import KmeansParams, first_centroids, revive_empty
 
 BLOCK_COSINES = 1 << 22
 """Cosines in memory at once: 32 MiB of float64, in a few copies."""
@@ -74,7 +74,7 @@ def spherical_kmeans(x: Floats, k: int, params: SphericalParams, init: Floats | 
     The direction of a centroid is what rows are compared with, its length the mean cosine of the rows nearest to it
     (without rows: of all rows). Nothing is random; `init` (k, d) replaces the seeding, see `kmeans.kmeans`.
     """
-    points = directions(seed_centroids(x, k) if init is None else init)
+    points = directions(first_centroids(x, k, params) if init is None else init)
     codes = nearest(x, points)
     for _ in range(params.iterations):
         means = directions(soft_means(x, points, params))

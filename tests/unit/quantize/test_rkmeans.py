@@ -49,7 +49,7 @@ def test_a_row_has_the_same_codes_in_any_batch(seed, cut):
 
 
 def test_a_warm_start_keeps_the_codes_and_a_cold_start_on_other_data_does_not(clustered):
-    x, arrivals = clustered(n=1000), clustered(n=100, seed=9)
+    x, arrivals = clustered(n=1000), clustered(n=50, seed=9)
     first = RkmeansQuantizer((16, 8)).fit(x, RNG)
     grown = np.concatenate([x, arrivals])
     warm = RkmeansQuantizer((16, 8)).fit(grown, RNG, warm_start=first)
@@ -60,7 +60,8 @@ def test_a_warm_start_keeps_the_codes_and_a_cold_start_on_other_data_does_not(cl
 
 def test_a_warm_start_takes_one_step_unless_told_otherwise(clustered):
     """Second implementation: the means of the rows that the old codes name, level by level."""
-    x, grown = clustered(n=600, groups=40), clustered(n=700, groups=40, seed=3)
+    x = clustered(n=600, groups=40)
+    grown = np.concatenate([x, clustered(n=100, groups=40, seed=3)])
     old = RkmeansQuantizer((8, 8)).fit(x, RNG)
     residual, expected = grown.copy(), []
     for centroids in old.centroids:
