@@ -86,6 +86,10 @@ class StoredDataError(SemidError):
     title = "stored data"
 
 
+RESTORE = "restore the whole warehouse from one backup: docs/runbook.md, A table is damaged"
+"""Next step where stored data is lost. Never one table alone: releases record versions of every table they read."""
+
+
 class EnvironmentFault(SemidError):  # noqa: N818
     """Java, jars, memory, disk or a model is missing."""
 

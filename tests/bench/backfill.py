@@ -1,9 +1,10 @@
 """Ten missed nights made up for twice, once undisturbed and once killed on the way, and compared: docs/operations.md.
 
-Usage: backfill.py ITEMS.PARQUET FOLDER [--items 5000] [--nights 10] [--seed 1] [--kill-after 120] [--set KEY=VALUE ...]
+Usage: backfill.py ITEMS.PARQUET FOLDER [--items 5000] [--nights 10] [--seed 1] [--kill-in 5] [--set KEY=VALUE ...]
 The feeds are those of replay.py: daily additions, edits, removals and returns, drawn from the seed. The first night is
-run once and copied; both copies then miss the same nights. The one backfill is killed with SIGKILL, with its JVM, after
-so many seconds, and the same command is run again. delta-rs reads what both have published: one hash per table.
+run once and copied; both copies then miss the same nights. The one backfill is killed with SIGKILL, with its JVM, in the
+middle of the night asked for, and the same command is run again. delta-rs reads what both have published: one hash per
+table.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ COLUMNS = {
 }
 """What is published, without run ids and clocks."""
 
+INTO_THE_NIGHT = 10
+"""Seconds from a release to the kill; nights of 1,600 items took a minute each, two at a time on two shared cores."""
+
 
 def write_feeds(items: Path, folder: Path, count: int, nights: int, seed: int) -> None:
     """Write `nights` + 1 dated feeds; the first one is the night that is not missed."""
@@ -67,12 +71,19 @@ def semid(*words: str) -> list[str]:
     return [sys.executable, "-m", "semid.cli.main", *words]
 
 
-def killed(command: list[str], seconds: float) -> None:
-    """Run a command and kill it, with the JVM that it started, after `seconds`."""
+def killed(command: list[str], warehouse: Path, night: int) -> None:
+    """Run a backfill and kill it, with the JVM that it started, so many seconds after the release before `night`."""
     process = subprocess.Popen(command, start_new_session=True)
-    time.sleep(seconds)
+    while released(warehouse) < night and process.poll() is None:
+        time.sleep(1)
+    time.sleep(INTO_THE_NIGHT)
     os.killpg(process.pid, signal.SIGKILL)
-    print(f"killed after {seconds:.0f} s: exit code {process.wait()}", flush=True)
+    print(f"killed, exit code {process.wait()}, with {released(warehouse) - 1} missed nights released", flush=True)
+
+
+def released(warehouse: Path) -> int:
+    """Return how many releases a warehouse has."""
+    return int(DeltaTable(warehouse / "release").to_pyarrow_table().num_rows)
 
 
 def main() -> None:
@@ -82,7 +93,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5000, dest="count")
     parser.add_argument("--nights", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kill-after", type=float, default=120)
+    parser.add_argument("--kill-in", type=int, default=5, help="missed night, from 1, in which the backfill is killed")
     parser.add_argument("--set", action="append", default=[])
     flags = parser.parse_args()
     settings = [word for setting in flags.set for word in ("--set", setting)]
@@ -98,7 +109,7 @@ def main() -> None:
     for name, command in commands.items():
         print(f"{name}:", flush=True)
         if name == "killed":
-            killed(command, flags.kill_after)
+            killed(command, flags.folder / name, flags.kill_in)
         subprocess.run(command, check=True)
     hashes = [{table: content_hash(flags.folder / name, table) for table in COLUMNS} for name in commands]
     for table in COLUMNS:

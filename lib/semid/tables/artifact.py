@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semid.errors import StoredDataError
+from semid.errors import RESTORE, StoredDataError
 from semid.quantize.base import Codebook
 from semid.quantize.codebook import from_bytes, sha256
 
@@ -25,7 +25,7 @@ def opened(artifact: bytes, recorded: str, version: int) -> Codebook:
             "the codebook's bytes are not those that were written",
             where=where,
             problems=[f"sha256 {found}, recorded {recorded}"],
-            next_step="restore the codebook table from a backup",
+            next_step=RESTORE,
         )
     try:
         return from_bytes(artifact)

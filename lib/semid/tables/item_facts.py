@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from semid.errors import ConfigError, StoredDataError
+from semid.errors import RESTORE, ConfigError, StoredDataError
 from semid.quantize.base import Codebook, Floats
 from semid.tables.artifact import opened
 from semid.tables.label_facts import has_labels
@@ -177,7 +177,7 @@ def _codebook(reader: Reader, version: int) -> dict[str, Any]:
     row = _first(reader, _CODEBOOK.format(version=version))
     if row is None:
         where = f"table codebook, version {version}"
-        raise StoredDataError("the codebook of a published ID is not there", where=where, next_step="restore the table")
+        raise StoredDataError("the codebook of a published ID is not there", where=where, next_step=RESTORE)
     return row
 
 

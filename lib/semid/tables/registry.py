@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from semid.config import CodebookConfig, SemidConfig
-from semid.errors import StoredDataError
+from semid.errors import RESTORE, StoredDataError
 from semid.ids import fingerprint
 from semid.quantize.base import Codebook
 from semid.quantize.codebook import sha256
@@ -112,7 +112,7 @@ def cards(store: Store) -> list[Card]:
     found = [Card(**{**row.asDict(), "codebook_sizes": tuple(row.codebook_sizes)}) for row in rows]
     versions = [card.codebook_version for card in found]
     if twice := sorted({version for version in versions if versions.count(version) > 1}):
-        raise StoredDataError(f"versions that are there twice: {twice}", where="table codebook", next_step="restore it")
+        raise StoredDataError(f"versions that are there twice: {twice}", where="table codebook", next_step=RESTORE)
     return found
 
 
@@ -125,7 +125,7 @@ def load(store: Store, version: int) -> StoredCodebook:
     where = f"table codebook, version {version}"
     rows = store.read("codebook").where(F.col("codebook_version") == version).collect()
     if len(rows) != 1:
-        raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step="restore the table")
+        raise StoredDataError(f"expected one row, found {len(rows)}", where=where, next_step=RESTORE)
     artifact = bytes(rows[0].artifact)
     codebook = opened(artifact, rows[0].artifact_sha256, version)
     source = json.loads(rows[0].trained_on)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from semid.errors import ConfigError, StoredDataError
+from semid.errors import RESTORE, ConfigError, StoredDataError
 from semid.tables.lock import local_path
 from semid.tables.views import CATALOG_FILE, PINNED
 
@@ -81,7 +81,7 @@ def newest_version(table: Path) -> int:
 
 def damaged(what: str, where: Path) -> StoredDataError:
     """Return the error for a table that cannot be read."""
-    return StoredDataError(what, where=str(where), next_step="restore the table from a backup, then run again")
+    return StoredDataError(what, where=str(where), next_step=RESTORE)
 
 
 def _same_rows(table: Path, recorded: int, newest: int) -> int:
