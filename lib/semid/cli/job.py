@@ -229,7 +229,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
             log.info("nothing to do: run %s is done", ctx.run_id)
             ctx.keep([earlier])
             return
-    row = runs.opening(ctx.run_id, job.name, ctx.run_date) | {
+    row = runs.opening(ctx.run_id, job.name, ctx.run_date, runs.newest_moment(ctx.store)) | {
         "inputs": inputs,
         "config": runs.config_json(ctx.config),
     }

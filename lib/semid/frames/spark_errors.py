@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from semid.errors import EnvironmentFault, RunConflict, SemidError, StoredDataError
@@ -46,6 +46,20 @@ _KNOWN = (
         "a Python worker died, and so did those that took its place",
         "the step that the log names last",
         f"often memory: lower embedding.batch_size, or let fewer tasks run at once (N of local[N,4]), {_AGAIN}",
+    ),
+    _Meaning(
+        ("MemoryError", "OutOfMemoryError", "can't allocate memory", "Unable to allocate"),
+        EnvironmentFault,
+        "memory ran out",
+        "the step that the log names last",
+        f"raise spark.driver.memory, lower embedding.batch_size or N of local[N,4] (fewer tasks at once), {_AGAIN}",
+    ),
+    _Meaning(
+        ("Answer from Java side is empty", "Error while sending or receiving", "[Errno 111] Connection refused"),
+        EnvironmentFault,
+        "Spark's Java process has ended",
+        "the step that the log names last",
+        f"often memory: look at the system's log (dmesg), and how much spark.driver.memory leaves to others, {_AGAIN}",
     ),
     _Meaning(
         ("ExecutorLostFailure", "Master removed our application"),
@@ -90,7 +104,7 @@ def _file_in(text: str) -> str:
 
 def _texts(error: BaseException | None) -> Iterator[str]:
     # A bug may say anything: only what Spark and the system raise is looked into.
-    while isinstance(error, PySparkException | Py4JJavaError | OSError):
-        yield str(error)
+    while isinstance(error, PySparkException | Py4JError | OSError | MemoryError):
+        yield str(error) or type(error).__name__
         # pyspark keeps Java's causes, which name the full disk, in an attribute of its own
         error = getattr(error, "_cause", None)
