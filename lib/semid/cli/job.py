@@ -179,9 +179,9 @@ def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
         started = time.monotonic()
         spark = start_session(config.spark)
         store = Store(spark, config.warehouse)
-        store.create_tables()
-        log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
         try:
+            store.create_tables()
+            log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
             require_intact(store)
             if finish_interrupted(store):
                 save_catalog(store)

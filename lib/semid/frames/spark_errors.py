@@ -69,7 +69,16 @@ _KNOWN = (
         f"look at their logs, often memory: raise spark.executor.memoryOverhead, {_AGAIN}",
     ),
     _Meaning(
-        ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "could not verify page integrity"),
+        (
+            "FAILED_READ_FILE",
+            "CANNOT_READ_FILE_FOOTER",
+            "could not verify page integrity",
+            "ChecksumException",
+            "DELTA_VERSIONS_NOT_CONTIGUOUS",
+            "DELTA_TRUNCATED_TRANSACTION_LOG",
+            "DELTA_LOG_FILE_NOT_FOUND",
+            "DELTA_STATE_RECOVER_ERROR",
+        ),
         StoredDataError,
         "a file of a table is missing or damaged",
         None,
