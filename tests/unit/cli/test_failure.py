@@ -78,7 +78,7 @@ def unreadable() -> str:
     [
         (OSError(errno.ENOSPC, "No space left on device"), lambda: "release 3", "state: release 3"),
         (OSError(errno.ENOSPC, "No space left on device"), unreadable, "state: unknown, the releases cannot be read"),
-        (MemoryError(), lambda: "release 3", "what: memory ran out"),
+        (MemoryError(), lambda: "release 3", "environment: memory ran out"),
         (InputRefused("no rows"), lambda: "release 3", "state: release 3"),
     ],
 )
