@@ -13,8 +13,9 @@ from typing import Any
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 TAKES_ITS_EXECUTOR_WITH_IT = "os.kill(parent_of(parent_of(os.getpid())), signal.SIGKILL)"
 HAS_NO_MEMORY_LEFT = """
-    used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used, used))"""
+    limit = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 2**26
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    bytearray(2**30)  # what a larger batch would ask for"""
 
 # Spark forks its workers from a daemon, which Python starts with a file of this name where it finds one.
 _SITECUSTOMIZE = """
