@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 _TICKS = "ticks"
 """Of a row that is open: when it was opened by the clock that nobody sets. No column, so it is not stored."""
 
+_NOTABLE = timedelta(minutes=1)
+"""The two clocks part by seconds in a long night (NTP moves one of them by up to 500 ppm)."""
+
 
 def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]) -> str:
     """Return the fingerprint of what decides a run's outcome: settings, feed (with pairs) and table versions.
@@ -88,7 +91,8 @@ def opening(run_id: str, job: str, run_date: date, after: datetime | None = None
     """
     now = datetime.now(UTC)
     if after is not None and now <= after:
-        log.warning("the clock says %s, but the newest run is of %s: this run is dated right behind it", now, after)
+        if after - now > _NOTABLE:
+            log.warning("the clock says %s, the newest run is of %s: this run is dated right behind it", now, after)
         now = after + timedelta(milliseconds=1)
     return {
         "run_id": run_id,
