@@ -7,6 +7,7 @@ import subprocess
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,11 @@ def lose_shuffles(process: subprocess.Popen[str], spill: Path, most: int = 20) -
     """Remove shuffle files as they appear below a local folder of Spark, at most one in .3 s; return how many."""
     lost = 0
     while process.poll() is None and lost < most:
-        for file in spill.glob("**/shuffle_*.data"):
-            file.unlink(missing_ok=True)
-            lost += 1
-            time.sleep(0.3)
-            break
+        with suppress(FileNotFoundError):  # Spark removes folders meanwhile
+            for file in spill.glob("**/shuffle_*.data"):
+                file.unlink()
+                lost += 1
+                time.sleep(0.3)
+                break
         time.sleep(0.001)
     return lost
