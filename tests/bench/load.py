@@ -17,7 +17,6 @@ import os as _os
 
 "/tmp/w/soak/l100k" in __import__("sys").argv and _os.environ.get("SLOT") is None and _os.execve(
     "/bin/bash", ["bash", "/tmp/w/soak/slot1.sh"], {**_os.environ, "SLOT": "1"}
-)  # TEMPORARY
 
 import argparse
 import re
