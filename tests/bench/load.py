@@ -13,11 +13,6 @@ load.py FOLDER --items 620000 --nights 1 --width 16 --text 8500 --memory 512m
 
 from __future__ import annotations
 
-import os as _os
-
-"/tmp/w/soak/l100k" in __import__("sys").argv and _os.environ.get("SLOT") is None and _os.execve(
-    "/bin/bash", ["bash", "/tmp/w/soak/slot1.sh"], {**_os.environ, "SLOT": "1"}
-
 import argparse
 import re
 import sys
