@@ -15,9 +15,8 @@ from semid.cli.job import start_session
 from semid.config import SparkConfig, packaged
 from tests.soak.story import start
 
-# A few rows in many small queries: one thread and one partition of everything, and no plan is compiled or changed on
-# its way. Java's second compiler, which a single night never pays for, is on: all nights run the same code.
-REPLACED = {"local[*,4]": "local[1,4]", "-XX:TieredStopAtLevel=1 ": ""}
+# A few rows in many small queries: one thread and one partition of everything, and no plan is compiled or changed.
+MASTER = ("local[*,4]", "local[1,4]")
 ADDED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -31,10 +30,8 @@ ADDED = {
 def properties(file: Path) -> str:
     """Write the packaged local properties, changed for this, and return the path."""
     text = packaged("spark/local.conf").read_text()
-    for old, new in REPLACED.items():
-        assert old in text
-        text = text.replace(old, new)
-    file.write_text(text + "".join(f"\n{key} {value}" for key, value in ADDED.items()))
+    assert MASTER[0] in text
+    file.write_text(text.replace(*MASTER) + "".join(f"\n{key} {value}" for key, value in ADDED.items()))
     return str(file)
 
 

@@ -105,7 +105,7 @@ class Soak:
         if dice < 0.35 and (others := self._other_states()):
             to = others[int(self.rng.integers(len(others)))]
             return f"rollback to {to}", lambda: self.run(rollback.JOB, "--to", str(to))
-        if dice > 0.9:
+        if dice > 0.97:  # rarely: it goes through every table
             return "upkeep", lambda: self.run(maintain_tables.JOB)
         self.world.move()
         feed = self.world.write(self.folder / f"{self.day}.jsonl")
