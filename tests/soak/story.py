@@ -30,7 +30,7 @@ SETTINGS = (
 FIRST = date(2026, 1, 1)
 KILLED, GIVEN_AGAIN = 0.25, 0.1
 WRITES = 14
-"""No run of these commits more often."""
+"""A run is ended at one of its first 13 commits, or not at all when it makes fewer."""
 
 
 class Killed(BaseException):
