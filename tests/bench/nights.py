@@ -84,7 +84,8 @@ def main() -> None:
             run_night(case, night, day, feed, flags.out / case.name)
 
 
-def run_night(case: Case, night: int, day: str, feed: Path, warehouse: Path) -> None:
+def run_night(case: Case, night: int, day: str, feed: Path, warehouse: Path) -> int:
+    """Run a night, print its tables, and return its exit code."""
     settings = [word for setting in case.settings for word in ("--set", setting)]
     command = [sys.executable, "-m", "semid.cli.main", "nightly", "--warehouse", str(warehouse)]
     command += ["--catalog", str(feed), "--run-date", day, *settings]
@@ -99,6 +100,7 @@ def run_night(case: Case, night: int, day: str, feed: Path, warehouse: Path) -> 
           + ", ".join(f"{role} {peak:,.0f}" for role, peak in sorted(memory.peaks.items())))  # fmt: skip
     if process.returncode == 0:
         report(open_reader(str(warehouse)), day)
+    return process.returncode
 
 
 def report(reader: Reader, day: str) -> None:

@@ -49,7 +49,9 @@ def test_a_full_disk(spark: SparkSession, nights: Path, disk: Path, room: int) -
     """With some KiB left the night stops in its first or a later step; what is stored stays sound."""
     command = flags(disk / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
     remount(disk, f"size={shutil.disk_usage(disk).used // 1024 + room}k")
-    assert "the disk is full" in refused(command)
+    said = refused(command)
+    assert "the disk is full" in said
+    assert "state: nothing was published; current release is 1" in said
     assert verify.main(["--warehouse", str(disk / "warehouse")]) == 0
     remount(disk, "size=64m")
     undisturbed(command)
@@ -75,6 +77,8 @@ def test_a_full_disk_of_spill_files(spark: SparkSession, nights: Path, disk: Pat
     command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
     (disk / "spill").mkdir()
     remount(disk, f"size={shutil.disk_usage(disk).used // 1024 + 64}k")
-    assert "spark.local.dir" in refused(command, SPARK_LOCAL_DIRS=str(disk / "spill"))
+    said = refused(command, SPARK_LOCAL_DIRS=str(disk / "spill"))
+    assert "spark.local.dir" in said
+    assert "state: " in said  # to say more, Spark would have to read a table, which this disk may prevent
     undisturbed(command)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")

@@ -16,8 +16,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from semid.config import packaged
-from tests import standalone
-from tests.twins import ENVIRONMENT, NIGHT2, content, flags
+from tests import sabotage, standalone
+from tests.twins import ENVIRONMENT, NIGHT2, content, flags, undisturbed
 
 pytestmark = pytest.mark.faults
 
@@ -42,9 +42,9 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def submitted(master: str, arguments: list[str]) -> subprocess.Popen[str]:
-    """Start the nightly job with spark-submit on the cluster."""
-    conf = [word for key, value in CONF.items() for word in ("--conf", f"{key}={value}")]
+def submitted(master: str, arguments: list[str], more: dict[str, str]) -> subprocess.Popen[str]:
+    """Start the nightly job with spark-submit on the cluster, with more of Spark's properties."""
+    conf = [word for key, value in {**CONF, **more}.items() for word in ("--conf", f"{key}={value}")]
     file = ["--properties-file", str(packaged("spark/local.conf"))]
     command = [str(SUBMIT), *file, "--master", master, *conf, str(ROOT / "jobs" / "nightly.py"), *arguments[1:]]
     pipe = subprocess.PIPE
@@ -61,10 +61,13 @@ def executors() -> list[psutil.Process]:
 def test_executors_are_lost_on_the_way(
     spark: SparkSession, nights: Path, master: str, tmp_path: Path, losses: int
 ) -> None:
-    """Each loss costs attempts, not rows: the tables are those of the twin, which ran in one process."""
+    """Each loss costs attempts, not rows: the tables are those of the twin, which ran in one process.
+
+    Spark's own record shows second attempts that were started beside the first.
+    """
     shutil.copytree(nights / "first", tmp_path / "warehouse")
     command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
-    process = submitted(master, command)
+    process = submitted(master, command, sabotage.recorded(tmp_path / "events"))
     assert process.stderr is not None
     said, lost = [], 0
     for line in process.stderr:
@@ -75,4 +78,21 @@ def test_executors_are_lost_on_the_way(
             lost += 1
     assert process.wait() == 0, "".join(said[-40:])
     assert lost == losses
+    assert any(event.get("Task Info", {}).get("Speculative") for event in sabotage.events(tmp_path / "events"))
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_executors_that_die_each_time_they_work_end_the_run(
+    spark: SparkSession, nights: Path, master: str, tmp_path: Path
+) -> None:
+    """After four attempts exit 7 with the cause and the release that readers still have; later it goes on."""
+    shutil.copytree(nights / "first", tmp_path / "warehouse")
+    command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
+    path = sabotage.at_each_embedding(tmp_path / "path", sabotage.TAKES_ITS_EXECUTOR_WITH_IT)
+    process = submitted(master, command, {"spark.executorEnv.PYTHONPATH": path})
+    said = process.communicate()[1]
+    assert process.returncode == 7, said
+    assert "executors were lost again and again" in said
+    assert "current release is 1" in said
+    undisturbed(command)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")

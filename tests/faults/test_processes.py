@@ -14,6 +14,8 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from semid.config import packaged
+from tests import sabotage
 from tests.nights import SETTINGS
 from tests.twins import NIGHT2, content, flags, started, undisturbed
 
@@ -21,14 +23,6 @@ pytestmark = pytest.mark.faults
 
 SEED = int(os.environ.get("SEMID_KILL_SEED", "1"))
 """Of the moments at which a driver is killed."""
-
-# Spark forks its workers from a daemon, which Python starts with this file: each of them dies at the first text it embeds.
-DEADLY = """
-import os, pathlib, signal
-if b"pyspark.daemon" in pathlib.Path("/proc/self/cmdline").read_bytes():
-    from semid.text.embedder import Embedder
-    Embedder.embed = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 @pytest.fixture
@@ -92,18 +86,56 @@ def test_a_python_worker_that_dies_once_is_replaced(
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
 
 
-def test_workers_that_die_each_time_end_the_run(
-    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("act", "cause"),
+    [(sabotage.DIES, "a Python worker died"), (sabotage.HAS_NO_MEMORY_LEFT, "memory ran out")],
+    ids=["killed each time", "out of memory each time"],
+)
+def test_workers_that_fail_each_time_end_the_run(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path, act: str, cause: str
 ) -> None:
     """After four attempts exit 7 with the cause and the release that readers still have; later it goes on."""
-    (tmp_path / "deadly").mkdir()
-    (tmp_path / "deadly" / "sitecustomize.py").write_text(DEADLY)
-    process = started(second_night, PYTHONPATH=str(tmp_path / "deadly"))
+    process = started(second_night, PYTHONPATH=sabotage.at_each_embedding(tmp_path / "path", act))
     said = process.communicate()[1]
     assert process.returncode == 7, said
-    assert "a Python worker died" in said
+    assert cause in said
     assert "current release is 1" in said
     undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_a_java_process_that_is_killed_ends_the_run(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+) -> None:
+    """As the system does it when memory runs out: exit 7 that says so; the next run is there once, as in the twin."""
+    process = started(second_night)
+    steps_done(process)
+    time.sleep(random.Random(SEED).uniform(0, 10))
+    (java,) = [child for child in psutil.Process(process.pid).children() if child.name() == "java"]
+    java.kill()
+    said = process.communicate()[1]
+    assert process.returncode == 7, said
+    assert "Spark's Java process has ended" in said
+    undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_stages_are_repeated_when_their_shuffles_are_lost(
+    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
+) -> None:
+    """Spark's record has stages that were run a second time after a failed fetch; the rows are those of the twin."""
+    conf = {**sabotage.recorded(tmp_path / "events"), "spark.diskStore.subDirectories": "1"}
+    lines = [f"{key} {value}" for key, value in conf.items()]
+    (tmp_path / "spark.conf").write_text("\n".join([packaged("spark/local.conf").read_text(), *lines]))
+    own = ["--set", f"spark.properties={tmp_path / 'spark.conf'}"]
+    process = started([*second_night, *own], SPARK_LOCAL_DIRS=str(tmp_path / "spill"))
+    steps_done(process)
+    assert sabotage.lose_shuffles(process, tmp_path / "spill")
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    told = list(sabotage.events(tmp_path / "events"))
+    assert any(event.get("Task End Reason", {}).get("Reason") == "FetchFailed" for event in told)
+    assert any(event.get("Stage Info", {}).get("Stage Attempt ID", 0) > 0 for event in told)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
 
 

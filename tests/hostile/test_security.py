@@ -141,6 +141,20 @@ def test_every_dependency_is_pinned_by_hash(name: str) -> None:
     assert len(entries) > 50
 
 
+def test_every_server_that_a_page_starts_listens_to_this_machine_only() -> None:
+    """Thrift and Connect ask nobody for a password: each command that starts one binds it to loopback."""
+    bound = {
+        "HiveThriftServer2": "hive.server2.thrift.bind.host=127.0.0.1",
+        "SparkConnectServer": "spark.connect.grpc.binding.address=127.0.0.1",
+    }
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    lines = pages.replace("\\\n", " ").splitlines()
+    for server, address in bound.items():
+        commands = [line for line in lines if line.startswith("spark-submit") and server in line]
+        assert commands, f"no page starts {server} any more"
+        assert [command for command in commands if address not in command] == []
+
+
 def test_every_test_that_the_threat_model_names_is_there() -> None:
     """docs/security.md shows each defence by a test: the file exists and has the function."""
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from semid.cli.job import run_job
+from semid.frames import intake
 from semid.jobs.ingest_catalog import JOB
 from semid.tables.store import Store
 
@@ -233,6 +234,24 @@ def test_feed_is_refused(
     assert "\n  state: " in message
     assert "\n  next:  " in message
     assert "Traceback" not in message
+    assert commits(filled) == before
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_a_feed_that_is_replaced_while_it_is_read_is_refused(
+    filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery that goes on after the rows were read and counted: exit code 3, no table gets a commit."""
+    feed, before = write_lines(tmp_path / "feed.jsonl", [*ITEMS, {"item_id": "new", "title": "New"}]), commits(filled)
+    judge = intake.refuse_bad_feed
+
+    def replaced_after(*args: Any) -> None:
+        judge(*args)
+        write_lines(feed, ITEMS)
+
+    monkeypatch.setattr(intake, "refuse_bad_feed", replaced_after)
+    assert ingest(filled, feed) == 3
+    assert "the feed changed while it was read" in capsys.readouterr().err
     assert commits(filled) == before
 
 

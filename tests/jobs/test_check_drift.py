@@ -167,9 +167,18 @@ def unknown_version(store: Store) -> None:
     store.append_rows([tiny.staged_row("c", [2, 3], codebook_version=9)], "semantic_id_staged")
 
 
+def altered_codebook(store: Store) -> None:
+    altered = bytearray(ARTIFACT)
+    altered[-1] ^= 1
+    shutil.rmtree(store.path("codebook"))
+    store.create_tables()
+    store.append_rows([CODEBOOK | {"artifact": altered}], "codebook")
+
+
 @pytest.mark.parametrize(
     ("damage", "flags", "exit_code", "says"),
     [
+        (altered_codebook, [], 6, "the codebook's bytes are not those that were written"),
         (None, ["--staged-run", "nobody"], 2, "no such run"),
         (unknown_version, [], 6, "version 9"),
     ],
@@ -182,7 +191,7 @@ def test_what_cannot_be_checked_is_refused(
     says: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """An unknown run and an unknown codebook have their own exit codes."""
+    """An unknown run, an unknown codebook and one whose bytes were altered have their own exit codes."""
     if damage:
         damage(warehouse)
     assert check(warehouse, *flags) == exit_code

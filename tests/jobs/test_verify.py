@@ -294,12 +294,14 @@ def test_there_is_no_warehouse(tmp_path: Path, capsys: pytest.CaptureFixture[str
     [
         (empty_commit, "release: its newest commit is empty"),
         (lost_newest_commit, "item_catalog: the log ends at version 1, the newest release recorded 2"),
+        (half_a_commit, "a file of a table is missing or damaged"),
+        (lost_commit_between, "a file of a table is missing or damaged"),
     ],
 )
-def test_the_next_run_refuses_what_delta_takes_for_good(
+def test_the_next_run_refuses_a_damaged_log(
     damage: Damage, told: str, nights: Nights, warehouse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit 6 before anything is read or written."""
+    """Exit 6 before anything is read or written, also where Delta itself takes the damage for good."""
     damage(warehouse)
     before = sorted(warehouse.rglob("*.json"))
     flags = ["--warehouse", str(warehouse), "--catalog", nights.feeds[1], "--run-date", "2026-01-07", *SETTINGS]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,10 @@ from semid.errors import ConfigError, RunConflict
 from semid.tables import commit as committing
 from semid.tables import releases
 from semid.tables.commit import finish_interrupted
+from semid.tables.query import open_reader
 from semid.tables.store import Store
-from tests.small_nights import NIGHT2, NIGHT3, changes, intervals, night, second_night, staged_row
+from semid.tables.switch import roll_back
+from tests.small_nights import NIGHT2, NIGHT3, changes, intervals, night, open_ids, second_night, staged_row
 
 
 def test_second_night_closes_changed_and_removed_rows_and_leaves_the_others(published: Store) -> None:
@@ -112,3 +117,27 @@ def test_blocked_release_is_recorded_once_and_changes_nothing(published: Store) 
     assert rows == [(1, "published"), (2, "blocked")]
     assert releases.load(published).current.release_id == 1
     assert releases.load(published).current.created_at.replace(tzinfo=UTC) < datetime.now(UTC)
+
+
+def test_a_clock_that_is_put_back_changes_no_order(published: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases are ordered by number, commits by version: with a date of a month before, too, the newest is current."""
+    month = timedelta(days=30)
+
+    class PutBack(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) - month
+
+    for file in Path(published.warehouse).glob("*/_delta_log/*"):  # what is there looks younger than what comes
+        os.utime(file, (file.stat().st_atime + month.total_seconds(), file.stat().st_mtime + month.total_seconds()))
+    monkeypatch.setattr(releases, "datetime", PutBack)
+    second_night(published)
+    first, second = releases.load(published).published
+    assert second.created_at < first.created_at
+    assert finish_interrupted(published) is False
+    after = {"a": "1-5", "b": "1-2#1", "d": "7-7"}
+    assert open_ids(published) == after
+    shown = open_reader(published.warehouse).mappings("SELECT item_id, semantic_id FROM semantic_id_current")
+    assert {row["item_id"]: row["semantic_id"] for row in shown} == after
+    assert roll_back(published, 1, "back", NIGHT3).release_id == 3
+    assert open_ids(published) == {"a": "1-2", "b": "1-2#1", "c": "3-4"}

@@ -179,9 +179,9 @@ def _run(job: Job, flags: argparse.Namespace, execution: Execution) -> None:
         started = time.monotonic()
         spark = start_session(config.spark)
         store = Store(spark, config.warehouse)
-        store.create_tables()
-        log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
         try:
+            store.create_tables()
+            log.info("Spark and the tables are up after %.1f s", time.monotonic() - started)
             require_intact(store)
             if finish_interrupted(store):
                 save_catalog(store)
@@ -229,7 +229,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
             log.info("nothing to do: run %s is done", ctx.run_id)
             ctx.keep([earlier])
             return
-    row = runs.opening(ctx.run_id, job.name, ctx.run_date) | {
+    row = runs.opening(ctx.run_id, job.name, ctx.run_date, runs.newest_moment(ctx.store)) | {
         "inputs": inputs,
         "config": runs.config_json(ctx.config),
     }

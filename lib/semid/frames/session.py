@@ -26,11 +26,11 @@ _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 def session(config: SparkConfig, java_options: str = "") -> SparkSession:
     """Return the running session, or start one, with further options for its Java.
 
-    Under spark-submit the master and every property are the submitter's; alone, they come from the
-    properties file of the configuration.
+    Under spark-submit the master and every property are the submitter's, in a process with a session those of that
+    one; alone, they come from the properties file of the configuration.
     """
     builder = SparkSession.builder
-    if not submitted():
+    if not submitted() and SparkSession.getActiveSession() is None:
         # Without this the workers start the first python on PATH, which has none of the packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         properties = read_properties(config.properties)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from semid.errors import EnvironmentFault, RunConflict, SemidError, StoredDataError
@@ -48,6 +48,20 @@ _KNOWN = (
         f"often memory: lower embedding.batch_size, or let fewer tasks run at once (N of local[N,4]), {_AGAIN}",
     ),
     _Meaning(
+        ("MemoryError", "OutOfMemoryError", "can't allocate memory", "Unable to allocate"),
+        EnvironmentFault,
+        "memory ran out",
+        "the step that the log names last",
+        f"raise spark.driver.memory, lower embedding.batch_size or N of local[N,4] (fewer tasks at once), {_AGAIN}",
+    ),
+    _Meaning(
+        ("Answer from Java side is empty", "Error while sending or receiving", "[Errno 111] Connection refused"),
+        EnvironmentFault,
+        "Spark's Java process has ended",
+        "the step that the log names last",
+        f"often memory: look at the system's log (dmesg), and how much spark.driver.memory leaves to others, {_AGAIN}",
+    ),
+    _Meaning(
         ("ExecutorLostFailure", "Master removed our application"),
         EnvironmentFault,
         "executors were lost again and again",
@@ -55,7 +69,16 @@ _KNOWN = (
         f"look at their logs, often memory: raise spark.executor.memoryOverhead, {_AGAIN}",
     ),
     _Meaning(
-        ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "could not verify page integrity"),
+        (
+            "FAILED_READ_FILE",
+            "CANNOT_READ_FILE_FOOTER",
+            "could not verify page integrity",
+            "ChecksumException",
+            "DELTA_VERSIONS_NOT_CONTIGUOUS",
+            "DELTA_TRUNCATED_TRANSACTION_LOG",
+            "DELTA_LOG_FILE_NOT_FOUND",
+            "DELTA_STATE_RECOVER_ERROR",
+        ),
         StoredDataError,
         "a file of a table is missing or damaged",
         None,
@@ -90,7 +113,7 @@ def _file_in(text: str) -> str:
 
 def _texts(error: BaseException | None) -> Iterator[str]:
     # A bug may say anything: only what Spark and the system raise is looked into.
-    while isinstance(error, PySparkException | Py4JJavaError | OSError):
-        yield str(error)
+    while isinstance(error, PySparkException | Py4JError | OSError | MemoryError):
+        yield str(error) or type(error).__name__
         # pyspark keeps Java's causes, which name the full disk, in an attribute of its own
         error = getattr(error, "_cause", None)

@@ -22,6 +22,15 @@ FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
         (f"{FULL}\njava.io.IOException: No space left on device", 7, "spark.local.dir"),
         (f"{FULL}\norg.apache.spark.SparkException: Python worker exited unexpectedly (crashed)", 7, "the step"),
         (f"{FULL}: ExecutorLostFailure (executor 4 exited caused by one of the running tasks)", 7, "the step"),
+        (f"{FULL}\nnumpy._core._exceptions._ArrayMemoryError: Unable to allocate 9. GiB for an array", 7, "the step"),
+        (
+            f"{FULL}\nRuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
+            7,
+            "the step",
+        ),
+        (f"{FULL}\njava.lang.OutOfMemoryError: Java heap space", 7, "the step"),
+        ("Answer from Java side is empty", 7, "the step"),
+        ("[DELTA_VERSIONS_NOT_CONTIGUOUS] Versions (1, 3) are not contiguous, see file:/data/w/run.", 6, "/data/w/run"),
         (
             "[FAILED_READ_FILE.NO_HINT] error reading file file:///data/w/semid%20x/p=1/a.parquet.",
             6,
@@ -31,7 +40,7 @@ FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
     ],
 )
 def test_known_causes_have_their_exit_code(text: str, exit_code: int, where: str) -> None:
-    """Lost race, full disk, damaged file: with the place where the text names one, and a next step."""
+    """Lost race, full disk, no memory, damaged file: with the place where the text names one, and a next step."""
     error = explained(text)
     assert error is not None
     assert error.exit_code == exit_code
@@ -69,6 +78,7 @@ def unreadable() -> str:
     [
         (OSError(errno.ENOSPC, "No space left on device"), lambda: "release 3", "state: release 3"),
         (OSError(errno.ENOSPC, "No space left on device"), unreadable, "state: unknown, the releases cannot be read"),
+        (MemoryError(), lambda: "release 3", "environment: memory ran out"),
         (InputRefused("no rows"), lambda: "release 3", "state: release 3"),
     ],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from semid.config import load_config
 from semid.errors import RunConflict
-from semid.tables.runs import inputs_fingerprint, refuse_reuse
+from semid.tables.runs import closed, inputs_fingerprint, opening, refuse_reuse
 
 DAY = date(2026, 1, 6)
 
@@ -47,3 +47,16 @@ def test_a_run_id_is_not_used_for_something_else() -> None:
         "run date: then 2026-01-06, now 2026-01-07",
         "inputs and configuration: then aa, now bb",
     )
+
+
+@pytest.mark.parametrize(("ahead", "behind"), [(timedelta(days=30), True), (timedelta(days=-30), False), (None, False)])
+def test_a_run_is_dated_behind_the_newest_one(ahead: timedelta | None, behind: bool) -> None:
+    """Also when the clock was put back since; how long it took is measured by another clock."""
+    now = datetime.now(UTC)
+    newest = None if ahead is None else now + ahead
+    row = opening("r", "nightly", DAY, newest)
+    assert (row["started_at"] > now + timedelta(days=29)) is behind
+    assert newest is None or row["started_at"] > newest
+    done = closed(row, {"status": "done"})
+    assert 0 <= done["seconds"] < 60
+    assert done["ended_at"] - done["started_at"] == timedelta(seconds=done["seconds"])
