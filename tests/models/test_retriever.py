@@ -65,8 +65,8 @@ def test_a_corpus_knows_old_ids_and_removed_items(walks: Corpus) -> None:
 @pytest.mark.parametrize("kind", ["decoder", "tiger"])
 def test_both_kinds_learn_the_walk_and_answer_alike_from_a_folder(kind: str, walks: Corpus, tmp_path: Path) -> None:
     """The next item stands first for nearly everyone; a saved model gives the same lists; the same seed, the same bytes."""
-    plan = Plan(kind, SHAPES[kind], history=4, batch=20, seed=1)
-    params = TrainingParams(epochs=25, learning_rate=1e-2, warm_up=10, patience=25)
+    plan = Plan(kind, SHAPES[kind], history=3, batch=10, seed=1)
+    params = TrainingParams(epochs=30, learning_rate=1e-2, warm_up=10, patience=30)
     test = walks.split.test
 
     def trained(params: TrainingParams, watch: Watch) -> tuple[retriever.Retriever, bytes]:
