@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict, fields
 
 from semid.cli.flags import at_least
-from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job, summary
 from semid.downstream.features import FeatureParams
 from semid.frames.features import to_features, to_pieces, to_vocabularies
 from semid.frames.flag_files import fingerprint_of_flags, read_file
@@ -75,6 +75,7 @@ JOB = Job(
     main,
     reads=("semantic_id", "release"),
     inputs=lambda spark, flags: fingerprint_of_flags(spark, flags, ("output", *SIZES), ("traffic",)),
+    show=summary,
     again=True,
 )
 

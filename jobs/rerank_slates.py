@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from semid.cli.flags import at_least, non_negative
-from semid.cli.job import Context, Job, StepResult, job_parser, run_job
+from semid.cli.job import Context, Job, StepResult, job_parser, run_job, summary
 from semid.downstream.slates import SlateParams
 from semid.frames.flag_files import fingerprint_of_flags, read_file
 from semid.frames.output_folder import OutputFolder
@@ -68,6 +68,7 @@ JOB = Job(
     inputs=lambda spark, flags: fingerprint_of_flags(
         spark, flags, ("output", "length", "window", "prefix_weight", "gamma"), ("slates",)
     ),
+    show=summary,
     again=True,
 )
 

@@ -14,6 +14,7 @@ import pytest
 
 from semid.cli.job import run_job
 from semid.downstream import retriever, training
+from semid.downstream.sequences import Histories
 from semid.jobs import train_retrieval
 from semid.tables.query import open_reader
 from semid.tables.store import Store
@@ -95,14 +96,14 @@ def test_what_is_measured_is_what_the_folder_answers(store: Store, interactions:
     assert (set(rows.valid), set(rows.test)) == ({4}, {5})
     place = {tuple(ids): n for n, ids in enumerate(known.vocabulary.tokens(known.ids).tolist())}
     past = [[place[tuple(tokens)] for tokens in run] for run in rows.tokens]
-    log = retriever.Histories(
+    log = Histories(
         rows.user_id.to_numpy(),
         np.arange(0, 251, 5),
         np.array([run[:5] for run in past], np.int32).ravel(),
         np.arange(250),
     )
     found = retriever.ranked(made, log, known, 20)
-    wanted = np.array([run[5] for run in past])
+    wanted = known.now[[run[5] for run in past]]
     value = store.read("eval_report").where("run_id = 'by-time'").toPandas().set_index(["metric", "slice"]).value
     assert value["recall_10", "all"] == pytest.approx((found == wanted[:, None]).any(axis=1).mean())
     assert value["users", "all"] == 50
