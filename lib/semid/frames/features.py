@@ -52,4 +52,6 @@ def to_vocabularies(features: DataFrame, pieces: Pieces, params: FeatureParams) 
     used = looked.select("feature", F.explode("rows").alias("row")).distinct().groupBy("feature")
     rows = F.create_map(*[F.lit(part) for pair in table_rows(pieces, params).items() for part in pair])
     both = widths.join(used.agg(F.count("*").alias("rows_used")), "feature")
-    return both.select("feature", rows[F.col("feature")].cast("long").alias("table_rows"), "rows_used", "look_ups")
+    return both.select(
+        "feature", F.element_at(rows, F.col("feature")).cast("long").alias("table_rows"), "rows_used", "look_ups"
+    )
