@@ -35,24 +35,20 @@ def main(ctx: Context) -> StepResult:
     """Make sequences, train, judge, write."""
     flags, store = ctx.flags, ctx.store
     plan, training, days = plan_of(flags), training_of(flags), days_of(flags)
-    output, card = OutputFolder(ctx.spark, str(folder_of(flags)), ctx.run_id), active_card(store)
+    output, card = OutputFolder(ctx.spark, f"file://{folder_of(flags)}", ctx.run_id), active_card(store)
     if not output.is_done():
         sequences = read_sequences(store, card, to_events(read_file(ctx.spark, flags.interactions)), days)
         output.write(sequences.rows, "sequences")
         output.write(to_history_lengths(sequences.rows).coalesce(1), "history_lengths")
-        about = {
-            "codebook_version": card.codebook_version,
-            "split": [str(day) for day in days or ()] or "leave-one-out",
-        }
-        found = train_retriever(to_corpus(sequences), plan, training, Path(output.unfinished), ctx.run_id, about)
-        write_evaluation(
-            store, ctx.run_id, TASK, found, plan.seed, {**about, "flags": {n: getattr(flags, n) for n in NAMES}}
-        )
+        split = [str(day) for day in days or ()] or "leave-one-out"
+        about = {"codebook_version": card.codebook_version, "split": split}
+        folder = Path(output.unfinished.removeprefix("file://"))
+        found = train_retriever(to_corpus(sequences), plan, training, folder, ctx.run_id, about)
+        about["flags"] = {name: getattr(flags, name) for name in NAMES}
+        write_evaluation(store, ctx.run_id, TASK, found, plan.seed, about)
         output.finish()
-    rows = output.read("sequences")
-    return StepResult(
-        rows.count(), len(read_evaluation(store, ctx.run_id, TASK)), {"codebook_version": card.codebook_version}
-    )
+    users, measures = output.read("sequences").count(), len(read_evaluation(store, ctx.run_id, TASK))
+    return StepResult(users, measures, {"codebook_version": card.codebook_version})
 
 
 JOB = Job(
