@@ -37,7 +37,7 @@ def arg_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the items, those with most traffic around them first, and return the exit code."""
+    """Print the items, those with the longest prefix and most traffic there first, and return the exit code."""
     flags = arg_parser().parse_args(argv)
     return read(flags, lambda reader: print(_page(reader, flags)))
 
@@ -49,13 +49,18 @@ def _page(reader: Reader, flags: argparse.Namespace) -> str:
     found = cold_item(reader, _traffic(flags.traffic), since, flags.neighbours)
     if flags.output:
         pq.write_table(found, flags.output)
-    shown = found.sort_by([("prefix_traffic", "descending"), ("item_id", "ascending")]).slice(0, flags.top)
+    shown = found.sort_by([("depth", "descending"), ("prefix_traffic", "descending"), ("item_id", "ascending")]).slice(
+        0, flags.top
+    )
     return "\n".join([_head(found, since), as_table(shown.column_names, (row.values() for row in shown.to_pylist()))])
 
 
 def _head(found: pa.Table, since: date | None) -> str:
     depths = found["depth"].to_pylist()
-    counts = ", ".join(f"{depths.count(depth):,} share {depth} codes" for depth in sorted(set(depths), reverse=True))
+    counts = ", ".join(
+        f"{depths.count(depth):,} share {depth} {'code' if depth == 1 else 'codes'}"
+        for depth in sorted(set(depths), reverse=True)
+    )
     new = "without traffic" if since is None else f"first seen since {since}"
     return f"{len(found):,} items {new}" + (f": {counts} with an older item" if counts else "")
 
