@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 
 from semid.config import CatalogConfig, load_config
+from semid.errors import InputRefused
 from semid.frames.feed_files import FeedFiles, find_feed, fingerprint_of_files, glob_escaped
 from semid.ids import fingerprint
 
@@ -22,7 +23,7 @@ def fingerprint_of_flags(
     """
     given = {name: getattr(flags, name) for name in values}
     found = {
-        name: fingerprint_of_files(spark, _find(spark, path, f"the file of --{name}"))
+        name: fingerprint_of_files(spark, _find(spark, path, name))
         for name in files
         if (path := getattr(flags, name)) is not None
     }
@@ -37,7 +38,10 @@ def read_file(spark: SparkSession, path: str) -> DataFrame:
 def _find(spark: SparkSession, path: str, name: str) -> FeedFiles:
     kind = "delta" if _is_delta(spark, path) else "parquet"
     config: CatalogConfig = load_config().catalog.model_copy(update={"path": path, "format": kind})
-    return find_feed(spark, config, name)
+    try:
+        return find_feed(spark, config, f"the file of --{name}")
+    except InputRefused as refused:  # it speaks of the feed's settings
+        raise InputRefused(refused.what, where=f"--{name} {path}", problems=refused.problems) from refused
 
 
 def _is_delta(spark: SparkSession, path: str) -> bool:
