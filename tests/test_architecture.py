@@ -81,7 +81,8 @@ def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
     loading = [name(p) for p in LIBRARY for node in ast.parse(p.read_text()).body if _imports_torch(node)]
     parts = ("assignment", "codebooks", "contrast", "gradient", "module", "passes", "ranks", "train", "warm")
     training = {f"lib/semid/quantize/rqvae_{part}.py" for part in parts}
-    parts = ("beam", "decoder", "early_stop", "item_bag", "ranker", "sasrec", "tiger", "training", "transformer")
+    parts = ("beam", "decoder", "decoder_retriever", "early_stop", "item_bag", "ranker", "retriever", "sasrec")
+    parts += ("tiger", "tiger_retriever", "training", "transformer")
     training |= {f"lib/semid/downstream/{part}.py" for part in parts}
     assert set(loading) <= training
 

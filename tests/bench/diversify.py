@@ -2,7 +2,7 @@
 
 Usage: diversify.py WAREHOUSE [--slates 200]   (of `make bench`)
 A slate is the 500 contents nearest to a content drawn by a seed; relevance is the cosine, 50 are shown, the window is 10.
-Codes are those of residual k-means, 3 x 256, fitted to all contents.
+Codes are those of the published IDs.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import argparse
 import time
 
 import numpy as np
-from codes import read_catalog
 
 from semid.downstream.ssd import PrefixTerm, SpectrumTerm, Term, rerank
 from semid.measure.diversity import distinct_prefixes, relevance_kept, window_similarity
-from semid.quantize.quantizers import quantizer
+from semid.tables.query import open_reader
 
 CANDIDATES, SHOWN = 500, 50
 POLICIES = [(0, 0), (1, 0), (3, 0), (0, 0.5), (0, 1), (0, 2), (0, 3), (1, 0.5), (1, 1), (1, 2), (3, 1), (3, 2)]
 """(gamma, prefix weight)."""
+CONTENTS = """
+SELECT any_value(i.codes) AS codes, any_value(e.embedding) AS embedding
+FROM semantic_id_current AS i JOIN item_embedding AS e USING (content_hash)
+GROUP BY content_hash ORDER BY content_hash"""
 
 
 def measured(order: np.ndarray, x: np.ndarray, codes: np.ndarray, relevance: np.ndarray) -> list[float]:
@@ -36,9 +39,9 @@ def main() -> None:
     parser.add_argument("warehouse")
     parser.add_argument("--slates", type=int, default=200)
     flags = parser.parse_args()
-    x = read_catalog(flags.warehouse).x
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    codes = quantizer("rkmeans", (256, 256, 256), {}).fit(x, np.random.default_rng(20)).encode(x)
+    contents = open_reader(flags.warehouse).arrow(CONTENTS)
+    x, codes = (np.stack(contents[name].to_numpy()) for name in ("embedding", "codes"))
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
     asked = np.random.default_rng(1).permutation(len(x))[: flags.slates]
     near = [np.argsort(-(x @ x[row]), kind="stable")[1 : CANDIDATES + 1] for row in asked]
     relevance = np.array([x[rows] @ x[row] for rows, row in zip(near, asked, strict=True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 
 from semid.config import SemidConfig, load_config
 from semid.errors import ConfigError
@@ -64,6 +65,13 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def non_negative(text: str) -> float:
+    """Return a flag's number, finite and not below 0."""
+    if not 0 <= float(text) < inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return float(text)
 
 
 def _local(location: str) -> str:

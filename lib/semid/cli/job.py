@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import re
 import time
@@ -32,7 +33,17 @@ from semid.tables.lock import writing
 from semid.tables.store import Store, to_json
 from semid.tables.views import save_catalog
 
-__all__ = ["Context", "Job", "StepResult", "job_parser", "run_job", "run_steps", "run_within", "start_session"]
+__all__ = [
+    "Context",
+    "Job",
+    "StepResult",
+    "job_parser",
+    "run_job",
+    "run_steps",
+    "run_within",
+    "start_session",
+    "summary",
+]
 
 log = logging.getLogger("semid")
 
@@ -147,6 +158,13 @@ def run_steps(ctx: Context, steps: Sequence[Job]) -> dict[str, StepResult]:
     finally:
         ctx.steps.extend(rows)
     return results
+
+
+def summary(store: Store, run_id: str) -> str:
+    """Return what a run that is done read, wrote and counted, in one line: a job's `show`."""
+    row = runs.find(store, run_id) or {}
+    result = StepResult(row.get("rows_in") or 0, row.get("rows_out") or 0, json.loads(row.get("metrics") or "{}"))
+    return f"run {run_id}: {_summary(result)}"
 
 
 def run_within(ctx: Context, job: Job, run_date: date, **flags: object) -> None:

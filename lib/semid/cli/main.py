@@ -16,6 +16,7 @@ READERS = {
     "tree": "show what the codes mean: the labelled tree, with items, purity and an example",
     "explain": "show how one item came to its ID, and what is near it",
     "export": "write the IDs as files for services: valid IDs, tensors, a trie, a tokenizer",
+    "cold-items": "show where new items have landed, and the traffic there",
     "report": "write the newest release and the history as HTML pages",
     "status": "show releases, codebooks and the last verdict",
     "verify": "read everything that is stored and compare it with what was written",
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_help())
         return 0
     if name in READERS:
-        command: Command = import_module(f"semid.cli.{name}").main
+        command: Command = import_module(f"semid.cli.{name.replace('-', '_')}").main
         return command(arguments[1:])
     if name in job_names():
         job = import_module(f"semid.jobs.{name.replace('-', '_')}").JOB

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from semid.config import SemidConfig
 from semid.errors import ConfigError, InputRefused
 from semid.frames import evaluated
-from semid.frames.foreign_codes import read_pairs, read_table, read_traffic, to_foreign_codes
+from semid.frames.flag_files import read_file
+from semid.frames.foreign_codes import read_pairs, read_traffic, to_foreign_codes
 from semid.measure import evaluation, popularity
 from semid.measure.evaluation import Measure
 from semid.quantize.base import Codebook
@@ -76,7 +77,7 @@ def evaluate(store: Store, config: SemidConfig, request: Request) -> Found:
     subject = _subject(store, config, request)
     spark, catalog = store.spark, store.read("item_catalog")
     traffic = request.files.get("traffic")
-    visited = None if traffic is None else read_traffic(read_table(spark, traffic))
+    visited = None if traffic is None else read_traffic(read_file(spark, traffic))
     items = evaluated.to_items(subject.ids, catalog, visited).persist()
     contents = evaluated.to_contents(items).persist()
     try:
@@ -108,7 +109,7 @@ def _subject(store: Store, config: SemidConfig, request: Request) -> _Subject:
     file = request.files.get("codes")
     if file is None:
         return _own(store, active if request.version is None else request.version, request.levels)
-    ids = to_foreign_codes(read_table(store.spark, file), request.source, request.levels)
+    ids = to_foreign_codes(read_file(store.spark, file), request.source, request.levels)
     model = fingerprint_of(config) if active is None else _card(store, active).model
     return _Subject(ids, None, model, (), None, {})
 
@@ -155,7 +156,7 @@ def _of_sample(store: Store, subject: _Subject, contents: DataFrame, request: Re
 def _of_pairs(store: Store, items: DataFrame, request: Request, levels: int) -> Iterator[Measure]:
     file = request.files.get("pairs")
     if file is not None:
-        pairs = read_pairs(read_table(store.spark, file))
+        pairs = read_pairs(read_file(store.spark, file))
         yield from evaluation.pair_measures(evaluated.pair_counts(items, pairs, levels))
 
 

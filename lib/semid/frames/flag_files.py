@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from semid.config import CatalogConfig, load_config
-from semid.frames.feed_files import find_feed, fingerprint_of_files
+from semid.errors import InputRefused
+from semid.frames.feed_files import FeedFiles, find_feed, fingerprint_of_files, glob_escaped
 from semid.ids import fingerprint
 
 
@@ -18,13 +19,32 @@ def fingerprint_of_flags(
     """Return a fingerprint of the flags named in `values` and of the contents of the files named by `files`.
 
     Raises:
-        InputRefused: A file is not there, or is no Parquet.
+        InputRefused: A file is not there.
     """
     given = {name: getattr(flags, name) for name in values}
-    found = {name: _file(spark, path) for name in files if (path := getattr(flags, name)) is not None}
+    found = {
+        name: fingerprint_of_files(spark, _find(spark, path, name))
+        for name in files
+        if (path := getattr(flags, name)) is not None
+    }
     return fingerprint({"values": given, "files": found})
 
 
-def _file(spark: SparkSession, path: str) -> str:
-    parquet: CatalogConfig = load_config().catalog.model_copy(update={"path": path, "format": "parquet"})
-    return fingerprint_of_files(spark, find_feed(spark, parquet))
+def read_file(spark: SparkSession, path: str) -> DataFrame:
+    """Return a Delta table, or a Parquet file or folder; its existence was checked with its fingerprint."""
+    return spark.read.format("delta").load(path) if _is_delta(spark, path) else spark.read.parquet(glob_escaped(path))
+
+
+def _find(spark: SparkSession, path: str, name: str) -> FeedFiles:
+    kind = "delta" if _is_delta(spark, path) else "parquet"
+    config: CatalogConfig = load_config().catalog.model_copy(update={"path": path, "format": kind})
+    try:
+        return find_feed(spark, config, f"the file of --{name}")
+    except InputRefused as refused:  # it speaks of the feed's settings
+        raise InputRefused(refused.what, where=f"--{name} {path}", problems=refused.problems) from refused
+
+
+def _is_delta(spark: SparkSession, path: str) -> bool:
+    from delta.tables import DeltaTable
+
+    return bool(DeltaTable.isDeltaTable(spark, path))

@@ -5,19 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from semid.errors import ConfigError, InputRefused
-from semid.frames.feed_files import glob_escaped
 
 LARGEST = 2**20 - 1
 """Codes are counted in an array per level on the driver; sixteen times the largest size that can be trained."""
-
-
-def read_table(spark: SparkSession, path: str) -> DataFrame:
-    """Return a Parquet file or folder; its existence was checked when its fingerprint was taken."""
-    return spark.read.parquet(glob_escaped(path))
 
 
 def to_foreign_codes(table: DataFrame, source: str | None, levels: int | None) -> DataFrame:

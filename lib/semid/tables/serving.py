@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from semid.config import CodebookConfig, EmbeddingConfig, SemidConfig
-from semid.errors import StoredDataError
+from semid.errors import ConfigError, StoredDataError
 from semid.tables import releases
 from semid.tables.registry import Card, cards
 from semid.tables.store import Store
@@ -153,3 +153,20 @@ def _as_trained(card: Card, config: SemidConfig) -> SemidConfig:
     embedding = EmbeddingConfig.model_validate_json(json.dumps(trained_on.get("embedding")))
     images = config.images.model_copy(update=trained_on.get("images", {"model": None}))
     return config.model_copy(update={"embedding": embedding, "images": images})
+
+
+def active_card(store: Store) -> Card:
+    """Return the card of the codebook that readers see.
+
+    Raises:
+        ConfigError: Nothing is published yet.
+        StoredDataError: The table lacks it.
+    """
+    current = releases.load(store).current
+    if current is None:
+        raise ConfigError("nothing is published yet", where=store.warehouse, next_step="semid nightly --catalog PATH")
+    known = {card.codebook_version: card for card in cards(store)}
+    if current.codebook_version not in known:
+        what = f"release {current.release_id} reads codebook {current.codebook_version}, which is not there"
+        raise StoredDataError(what, where="codebook", next_step="semid verify")
+    return known[current.codebook_version]
