@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from semid import __version__
 from semid.config import SemidConfig
 from semid.errors import RunConflict, printable
@@ -45,7 +43,7 @@ def inputs_fingerprint(config: SemidConfig, feed: str, tables: Mapping[str, int]
 
 def find(store: Store, run_id: str) -> dict[str, Any] | None:
     """Return the run's row as a mapping, or None."""
-    rows = store.read("run").where(F.col("run_id") == run_id).collect()
+    rows = [row for row in store.rows("run") if row.run_id == run_id]
     return rows[0].asDict() if rows else None
 
 
@@ -80,8 +78,8 @@ def refuse_reuse(row: Mapping[str, Any], job: str, run_date: date, inputs: str) 
 
 def newest_moment(store: Store) -> datetime | None:
     """Return the latest moment that a run's row names; None before the first run."""
-    (row,) = store.read("run").agg(F.max(F.greatest("started_at", "ended_at"))).collect()
-    return None if row[0] is None else in_utc(row[0])
+    named = [max(row.started_at, row.ended_at or row.started_at) for row in store.rows("run")]
+    return in_utc(max(named)) if named else None
 
 
 def opening(run_id: str, job: str, run_date: date, after: datetime | None = None) -> dict[str, Any]:

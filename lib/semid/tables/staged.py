@@ -75,8 +75,8 @@ def staged_run(store: Store, asked: str | None, own: str) -> str:
         ConfigError: There is no run of the name asked for.
         StoredDataError: Nothing was staged yet.
     """
-    staging = F.col("job").isin("assign_ids", "nightly", "retrain") & ~F.contains("run_id", F.lit("/"))
-    rows = store.read("run").where(staging).select("run_id", "status", "started_at").collect()
+    jobs = ("assign_ids", "nightly", "retrain")
+    rows = [row for row in store.rows("run") if row.job in jobs and "/" not in row.run_id]
     if asked is not None and asked not in {row.run_id for row in rows}:
         raise ConfigError("no such run", where=f"--staged-run {asked}", next_step="semid status shows the runs")
     if asked is not None or own in {row.run_id for row in rows}:
