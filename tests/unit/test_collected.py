@@ -55,7 +55,7 @@ BOUNDED = {
     ),
     "a row per code": ("frames/fit.py to_clusters",),
     "distinct codes and how many items have them": ("frames/features.py to_pieces",),
-    "what one process trains on: users' histories, and an ID per item": ("frames/retrieval.py _arrow",),
+    "what one process trains on: users' histories, and an ID per item": ("frames/retrieval.py to_corpus",),
     "a row per Arrow batch: 100 for a million contents": ("frames/arrivals.py sum_vectors",),
     "rows of tables that grow with nights": (
         "tables/commit.py _counts",

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -86,7 +85,7 @@ def read_sequences(store: Store, card: Card, events: DataFrame, days: tuple[date
 def to_corpus(sequences: Sequences) -> Corpus:
     """Return the histories on the driver, in order of the users."""
     rows = sequences.rows.select("user_id", "item_ids", "tokens", "train", "valid", "test").orderBy("user_id")
-    return corpus(_arrow(rows), _arrow(sequences.current.orderBy("item_id")), sequences.vocabulary)
+    return corpus(rows.toArrow(), sequences.current.orderBy("item_id").toArrow(), sequences.vocabulary)
 
 
 def train_retriever(
@@ -149,7 +148,3 @@ def _judged(made: Any, data: Corpus, width: int, seed: int) -> Iterator[Measure]
 
 def _minutes(begun: float) -> float:
     return (time.process_time() - begun) / 60
-
-
-def _arrow(rows: DataFrame) -> pa.Table:
-    return rows.toArrow()
