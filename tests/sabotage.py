@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import textwrap
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +56,3 @@ def events(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield what Spark recorded in the folder."""
     for file in folder.iterdir():
         yield from map(json.loads, file.read_text().splitlines())
-
-
-def lose_shuffles(process: subprocess.Popen[str], spill: Path, most: int = 20) -> int:
-    """Remove shuffle files as they appear below a local folder of Spark, at most one in .3 s; return how many."""
-    lost = 0
-    while process.poll() is None and lost < most:
-        with suppress(FileNotFoundError):  # Spark removes folders meanwhile
-            for file in spill.glob("**/shuffle_*.data"):
-                file.unlink()
-                lost += 1
-                time.sleep(0.3)
-                break
-        time.sleep(0.001)
-    return lost

@@ -14,7 +14,6 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from semid.config import packaged
 from tests import sabotage
 from tests.nights import SETTINGS
 from tests.twins import NIGHT2, content, flags, started, undisturbed
@@ -117,25 +116,6 @@ def test_a_java_process_that_is_killed_ends_the_run(
     assert process.returncode == 7, said
     assert "Spark's Java process has ended" in said
     undisturbed(second_night)
-    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
-
-
-def test_stages_are_repeated_when_their_shuffles_are_lost(
-    spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path
-) -> None:
-    """Spark's record has stages that were run a second time after a failed fetch; the rows are those of the twin."""
-    conf = {**sabotage.recorded(tmp_path / "events"), "spark.diskStore.subDirectories": "1"}
-    lines = [f"{key} {value}" for key, value in conf.items()]
-    (tmp_path / "spark.conf").write_text("\n".join([packaged("spark/local.conf").read_text(), *lines]))
-    own = ["--set", f"spark.properties={tmp_path / 'spark.conf'}"]
-    process = started([*second_night, *own], SPARK_LOCAL_DIRS=str(tmp_path / "spill"))
-    steps_done(process)
-    assert sabotage.lose_shuffles(process, tmp_path / "spill")
-    said = process.communicate()[1]
-    assert process.returncode == 0, said
-    told = list(sabotage.events(tmp_path / "events"))
-    assert any(event.get("Task End Reason", {}).get("Reason") == "FetchFailed" for event in told)
-    assert any(event.get("Stage Info", {}).get("Stage Attempt ID", 0) > 0 for event in told)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
 
 
