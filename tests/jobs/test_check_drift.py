@@ -86,16 +86,23 @@ def published(store: Store) -> tuple[int, int]:
 
 
 def test_a_sound_run_passes_and_is_reported_once(warehouse: Store) -> None:
-    """The newest staged run is checked; checking it again replaces its rows and leaves the same ones."""
+    """The newest staged run is checked; checking it again replaces its rows and leaves the same ones.
+
+    The check again is dated behind a run of a time that the clock has not reached.
+    """
     assert check(warehouse) == 0
     first = report(warehouse)
+    ahead = datetime(2100, 1, 1, tzinfo=UTC)
+    warehouse.append_rows([runs.opening("ahead", "maintain_tables", tiny.DAY) | {"started_at": ahead}], "run")
     assert {row.status for row in first} == {"pass", "info"}
     assert {row.cohort for row in first} == {"arrivals", "contract", "history", "table"}
     assert check(warehouse, "--staged-run", "r", "--run-id", "again") == 0
     assert report(warehouse) == first
     assert len({(row.cohort, row.metric, row.level) for row in first}) == len(first)
-    metrics = json.loads(runs.find(warehouse, "again")["metrics"])  # type: ignore[index]
-    assert metrics == {"verdict": "pass", "reasons": []}
+    again = runs.find(warehouse, "again")
+    assert again is not None
+    assert again["started_at"].astimezone(UTC) > ahead
+    assert json.loads(again["metrics"]) == {"verdict": "pass", "reasons": []}
 
 
 def test_a_broken_run_is_blocked_and_nothing_is_published(warehouse: Store, capsys: pytest.CaptureFixture[str]) -> None:

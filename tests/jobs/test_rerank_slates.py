@@ -69,6 +69,9 @@ def test_the_job_shows_what_the_reranker_on_arrays_shows(
     assert found["long"] != slates[slates.slate_id == "long"].nlargest(SHOWN, "relevance").item_id.tolist()
     given = slates.set_index(["slate_id", "item_id"]).relevance
     assert rows.relevance.tolist() == [given[row.slate_id, row.item_id] for row in rows.itertuples()]
+    ordered = slates.sort_values(["relevance", "item_id"], ascending=[False, True])
+    places = ordered.assign(place=ordered.groupby("slate_id").cumcount() + 1).set_index(["slate_id", "item_id"]).place
+    assert rows.source_position.tolist() == [places[row.slate_id, row.item_id] for row in rows.itertuples()]
     assert rows[rows.slate_id == "short"].position.tolist() == [1, 2, 3, 4]
     assert not list(tmp_path.glob("*.unfinished"))
     before = {path: path.read_bytes() for path in output.iterdir()}
