@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,12 @@ def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
     parts += ("tiger", "tiger_retriever", "training", "transformer")
     training |= {f"lib/semid/downstream/{part}.py" for part in parts}
     assert set(loading) <= training
+
+
+def test_reading_a_codebook_does_not_import_torch() -> None:
+    """Executors that only encode need numpy and safetensors."""
+    check = "import sys, semid.quantize.codebook; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def _imports_torch(node: ast.stmt) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 BRINGS = {"collect", "toArrow", "toPandas", "toLocalIterator", "head", "tail"}
 BOUNDED = {
     "a few rows of counts": (
