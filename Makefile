@@ -48,7 +48,6 @@ faults: $(READY) ## kill -9 at every step boundary and inside publish; twenty mi
 SEMID_CATALOGS ?= ../shared/data
 BEAUTY := bench/amazon_beauty_2014
 bench: $(READY)  ## every number of docs/benchmarks.md and docs/scaling.md; hours
-	@mkdir -p bench
 	SEMID_CATALOGS=$(SEMID_CATALOGS) $(BIN)/python tests/bench/nights.py --out bench
 	$(BIN)/python -m tests.bench.embedding $(SEMID_CATALOGS)/amazon_beauty_2014/items.parquet $(SEMID_CATALOGS)/cmoa_collection/items_2015-12-08.parquet
 	$(BIN)/python -m tests.bench.assigning $(BEAUTY)

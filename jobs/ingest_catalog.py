@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
-from semid.frames import changes, intake
+from semid.frames import changes, intake, supplied
 from semid.frames.illustrate import illustrated
 from semid.frames.ingest import open_feed, refuse_changed
 from semid.tables import catalog
@@ -45,7 +45,7 @@ def main(ctx: Context) -> StepResult:
             bad = found.to_quarantine(ctx.run_id)
             catalog.replace_quarantine(store, bad, ctx.run_id, counts.quarantined + found.unreadable)
             if model:
-                catalog.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
+                supplied.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
             written = changes.to_written_rows(found.rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
     metrics = {**changed, **found.metrics(), **counts.metrics(), "feed_fingerprint": feed.fingerprint}

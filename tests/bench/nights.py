@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench"))
     parser.add_argument("names", nargs="*")
     flags = parser.parse_args()
+    flags.out.mkdir(parents=True, exist_ok=True)
     catalogs = Path(os.environ.get("SEMID_CATALOGS", HERE.parents[3] / "shared" / "data"))
     chosen = [case for case in CASES if not flags.names or case.name in flags.names]
     for case in chosen:

@@ -72,6 +72,7 @@ def with_event_log(folder: Path) -> str:
         "spark.eventLog.enabled true",
         f"spark.eventLog.dir {folder.absolute().as_uri()}",
         "spark.eventLog.rolling.enabled false",
+        "spark.eventLog.compress false",
     ]
     file = folder / "spark.conf"
     file.write_text("\n".join([packaged("spark/local.conf").read_text(), *lines, ""]))

@@ -24,6 +24,7 @@ from semid.frames.embed import embed_model, to_active_contents
 from semid.frames.illustrate import illustrated
 from semid.frames.ingest import open_feed, refuse_changed
 from semid.frames.resolve import to_staged
+from semid.frames.supplied import append_supplied_vectors
 from semid.measure.gate import Verdict, decide, load_thresholds, refusal
 from semid.tables import catalog, registry, serving
 from semid.tables.drift import write_report
@@ -95,7 +96,7 @@ def past_feed(store: Store, config: SemidConfig, run_id: str, past: Past) -> Ite
             set_aside = counts.quarantined + found.unreadable
             catalog.replace_quarantine(store, found.to_quarantine(run_id), run_id, set_aside)
             if model:
-                catalog.append_supplied_vectors(store, only_good(found.rows), model, run_id)
+                append_supplied_vectors(store, only_good(found.rows), model, run_id)
             items = to_past_items(found.rows, ids).persist(StorageLevel.MEMORY_AND_DISK)
             gone = ids.join(items, "item_id", "left_anti").count()
             intake.refuse_shrunken({REMOVED: gone}, ids.select(F.lit(True).alias("is_active")), config.catalog)

@@ -63,25 +63,6 @@ def append_vectors(store: Store, vectors: DataFrame, model: str, run_id: str) ->
     store.append(rows, "item_embedding")
 
 
-def append_supplied_vectors(store: Store, rows: DataFrame, model: str, run_id: str) -> int:
-    """Append the supplied vectors whose content is not stored yet for `model`; return how many.
-
-    Args:
-        store: The warehouse.
-        rows: Good rows of a feed, with content_hash and embedding.
-        model: The model's fingerprint.
-        run_id: The run.
-    """
-    stored = store.read("item_embedding").where(F.col("model") == model).select("content_hash")
-    # Equal hashes mean equal text and vector, so that it does not matter which of the rows is kept.
-    unseen = rows.select("content_hash", "embedding").join(stored, "content_hash", "left_anti")
-    unseen = unseen.dropDuplicates(["content_hash"])
-    count = unseen.count()
-    if count:
-        append_vectors(store, unseen, model, run_id)
-    return count
-
-
 def stored_dim(store: Store, model: str) -> int | None:
     """Return the width of the vectors stored for `model`, or None."""
     row = store.read("item_embedding").where(F.col("model") == model).select("dim").limit(1).collect()
