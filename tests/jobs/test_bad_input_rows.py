@@ -222,4 +222,7 @@ def test_supplied_vectors(messy: Store, tmp_path: Path) -> None:
     assert set(hashes) == {"good", "also good"}
     assert set(stored) == set(hashes.values())
     assert stored[hashes["good"]].embedding == pytest.approx([0.6, 0.8])
+    raw = {row.item_id: json.loads(row.raw) for row in rows_of(messy, "item_quarantine", "vectors")}
+    assert raw["I47 length"] == {"item_id": "I47 length", "title": "t", "embedding": "3 values"}
+    assert raw["I47 absent"] == {"item_id": "I47 absent", "title": "t"}
     assert stored[hashes["good"]].model == fingerprint_of(load_config(overrides=["embedding.model=supplied:mine"]))

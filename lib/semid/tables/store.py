@@ -33,8 +33,9 @@ class Store:
 
     def create_tables(self) -> None:
         """Create every table of the contract that is not there yet."""
-        missing = [name for name in table_names() if self.version(name) < 0]
+        names = table_names()
         with ThreadPoolExecutor(4) as pool:
+            missing = [name for name, version in zip(names, pool.map(self.version, names), strict=True) if version < 0]
             list(pool.map(lambda name: self.spark.sql(table(name).create_at(self.path(name))), missing))
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
