@@ -12,7 +12,7 @@ from semid.tables.query import Reader, open_reader
 from semid.tables.store import Store
 from tests.cookbook import PAGE, Question, questions, with_answers
 from tests.nights import Nights
-from tests.small_nights import copy
+from tests.small_nights import NIGHT3, copy, night, staged_row
 from tests.warehouse import release_row
 
 pytestmark = pytest.mark.spark
@@ -135,3 +135,21 @@ def test_a_notebook_gets_the_same_rows_as_a_frame(reader: Reader) -> None:
     assert list(frame.itertuples(index=False, name=None)) == list(reader.ask(sql).rows)
     with pytest.raises(views.ConfigError, match="only SELECT"):
         reader.frame("DELETE FROM semantic_id")
+
+
+@pytest.mark.parametrize(
+    ("title", "rows"),
+    [
+        ("What moved last night and why", [("added", 1, 0), ("content", 1, 1), ("removed", 1, 0)]),
+        ("Items that left, and the ID they had", [("c", "3-4", None, date(2026, 1, 1))]),
+        ("Churn per release and depth", [(3, NIGHT3, "nightly", 0, 1, 1, 3)]),
+    ],
+)
+def test_a_second_served_codebook_is_not_counted(shadowed: Store, title: str, rows: list[tuple[Any, ...]]) -> None:
+    """A night that serves two codebooks has each of its changes twice; the page speaks of the active one's."""
+    codes = {"a": [1, 5], "d": [7, 7]}
+    staged = [staged_row("n3", item, code, item.upper() * 2, NIGHT3) for item, code in codes.items()]
+    both = [row | {"codebook_version": version} for row in staged for version in (1, 2)]
+    night(shadowed, "n3", NIGHT3, {"a": "AA", "b": "B", "d": "DD"}, both, serving=(1, 2))
+    (question,) = [question for question in QUESTIONS if question.title == title]
+    assert list(open_reader(shadowed.warehouse).ask(question.sql).rows) == rows
