@@ -30,7 +30,7 @@ ITEMS = {
     "1106198": "p0023",
     "1009977": "p0024",
 }
-PREFIX = "181-%"
+PREFIX = "173-%"
 
 
 @pytest.fixture(scope="module")
