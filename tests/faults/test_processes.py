@@ -85,7 +85,7 @@ def test_ctrl_c_while_it_embeds(spark: SparkSession, nights: Path, second_night:
     assert process.returncode == 130, said
     assert time.monotonic() - pressed < 30
     assert "semid: stopped: by Ctrl-C" in said
-    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said  # Spark's daemon may tell of a worker that was cancelled
     (run,) = (
         Store(spark, str(tmp_path / "warehouse"))
         .read("run")
