@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+TAKES_A_MINUTE = "time.sleep(60)"
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 TAKES_ITS_EXECUTOR_WITH_IT = "os.kill(parent_of(parent_of(os.getpid())), signal.SIGKILL)"
 HAS_NO_MEMORY_LEFT = """
@@ -17,7 +18,7 @@ HAS_NO_MEMORY_LEFT = """
 
 # Spark forks its workers from a daemon, which Python starts with a file of this name where it finds one.
 _SITECUSTOMIZE = """
-import os, pathlib, resource, signal
+import os, pathlib, resource, signal, time
 
 def parent_of(pid):
     return int(pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[1])

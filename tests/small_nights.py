@@ -47,7 +47,14 @@ def staged_row(run: str, item: str, codes: list[int], content: str, day: date, i
     }
 
 
-def night(store: Store, run: str, day: date, catalog: dict[str, str], staged: list[dict[str, object]]) -> Release:
+def night(
+    store: Store,
+    run: str,
+    day: date,
+    catalog: dict[str, str],
+    staged: list[dict[str, object]],
+    serving: tuple[int, ...] = (1,),
+) -> Release:
     """Replace the catalog, stage rows and publish them."""
     known = {row.item_id: row.content_hash for row in store.read("item_catalog").collect()}
     gone = [catalog_row(item, known[item], active=False) for item in known.keys() - catalog.keys()]
@@ -55,7 +62,7 @@ def night(store: Store, run: str, day: date, catalog: dict[str, str], staged: li
     store.replace_where(store.frame(rows, "item_catalog"), "item_catalog", "true")
     store.append_rows(staged, "semantic_id_staged")
     kind = "nightly" if known else "bootstrap"
-    return publish(store, Publication(run, day, kind, 1, (1,), "pass", 0))
+    return publish(store, Publication(run, day, kind, 1, serving, "pass", 0))
 
 
 def intervals(store: Store) -> list[tuple[object, ...]]:

@@ -98,3 +98,8 @@ def _imports_torch(node: ast.stmt) -> bool:
     if isinstance(node, ast.Import):
         return any(alias.name.split(".")[0] in ("torch", "sentence_transformers") for alias in node.names)
     return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("torch", "sentence_transformers")
+
+
+def test_no_bench_script_hides_a_module_of_python() -> None:
+    """A script's folder comes first on its path: `profile.py` there was what `cProfile`, and so PySpark, imported."""
+    assert {file.stem for file in (ROOT / "tests" / "bench").glob("*.py")} & sys.stdlib_module_names == set()

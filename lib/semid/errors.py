@@ -97,6 +97,13 @@ class EnvironmentFault(SemidError):  # noqa: N818
     title = "environment"
 
 
+class Stopped(SemidError):  # noqa: N818
+    """Somebody stopped the job; the code is the one that a shell gives a command ended by Ctrl-C."""
+
+    exit_code = 130
+    title = "stopped"
+
+
 def printable(text: str) -> str:
     r"""Return `text` as one line for a terminal or a log: control characters escaped, secrets taken out.
 

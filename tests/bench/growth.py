@@ -4,7 +4,7 @@ Usage: python -m tests.bench.growth WAREHOUSE [--items 50000 100000] [--codebook
 WAREHOUSE gives the spectrum that vectors are drawn with. Of every size, in one session: the first night, a night with 1 % of
 the items changed, and one with the same feed. Prints seconds by step, microseconds per item, the shares that the bars are
 about, and the peak memory of the driver, of Java and of the largest Python worker. Then where the time of the last size's
-first night went (`profile.py`); --plot draws it.
+first night went (`where_time_went.py`); --plot draws it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from semid.frames.vectors import to_lists
-from tests.bench import profile
+from tests.bench import where_time_went
 from tests.bench.paired import Spectrum, header, peak_memory, row, run_night, session, stored_vectors
 
 STEPS = ("ingest_catalog", "embed_items", "train_codebook", "assign_ids", "check_drift", "publish_ids", "all")
@@ -37,7 +37,7 @@ def main() -> None:
     flags = parser.parse_args()
     spectrum = Spectrum(stored_vectors(flags.warehouse))
     events = Path(tempfile.mkdtemp())
-    spark = session(profile.with_event_log(events))
+    spark = session(where_time_went.with_event_log(events))
     settings = (f"codebook.kind={flags.codebook}", f"codebook.sample_rows={flags.sample}",
                 "embedding.model=supplied:spectrum")  # fmt: skip
     found, steps = {}, []
@@ -48,11 +48,11 @@ def main() -> None:
             with peak_memory(memory):
                 found[items] = nights(Path(folder), spectrum, items, settings), memory
             log = next(events.glob(f"{spark.sparkContext.applicationId}*"))
-            steps = profile.profiled(f"{folder}/warehouse", log, NIGHTS[0][1])
+            steps = where_time_went.profiled(f"{folder}/warehouse", log, NIGHTS[0][1])
     report(found)
-    profile.report(steps)
+    where_time_went.report(steps)
     if flags.plot:
-        flags.plot.write_text(profile.plot(steps, f"{flags.items[-1]:,} items"))
+        flags.plot.write_text(where_time_went.plot(steps, f"{flags.items[-1]:,} items"))
 
 
 def nights(folder: Path, spectrum: Spectrum, items: int, settings: tuple[str, ...]) -> dict[str, float]:

@@ -4,6 +4,7 @@ Usage: layout.py FOLDER [--items N] [--file-mib N]
 
 Makes `semantic_id` of N items (1,000,000) as a bootstrap writes it, and lays its files out in each of the ways; then one
 night closes and opens 1 % of the rows, as a publish does. Item ids are hashed, codes 3 x 256 with a skewed first level.
+Files read are Spark's / DuckDB's; delta-rs reads every layout too, and its rows are compared with Spark's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -49,9 +52,8 @@ def main() -> None:
         "sorted by semantic_id": lambda s: rewrite(s, ("semantic_id",), size),
         "Z-order of both": lambda s: rewrite(s, ("item_id", "semantic_id"), size),
     }
-    print(
-        "| layout | seconds | files | item | prefix of 1 | prefix of 2 | IDs of a day |\n|---|---|---|---|---|---|---|"
-    )
+    print("| layout | seconds | files | item | prefix of 1 | prefix of 2 | IDs of a day | rows by delta-rs |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, way in ways.items():
         place = flags.folder / name.replace(" ", "_")
         shutil.copytree(store.warehouse, place)
@@ -132,8 +134,20 @@ def show(store: Store, name: str, seconds: float) -> None:
     )
     counted = store.read("semantic_id").where(f"codebook_version = 1 AND {day}").groupBy().agg(F.count("item_id"))
     cells.append(f"{scanned.by_spark(counted)} / {in_duckdb}")
+    cells.append(f"{by_delta_rs(store, one['item_id']):,}")
     total = len(store.read("semantic_id").inputFiles())
     print(f"| {name} | {seconds:.0f} | {total} | {' | '.join(cells)} |", flush=True)
+
+
+def by_delta_rs(store: Store, item: str) -> int:
+    """Return the rows that delta-rs reads, which are Spark's in number, and for one item in every column."""
+    table = DeltaTable(store.path("semantic_id"))
+    rows = table.to_pyarrow_dataset()
+    found = rows.to_table(filter=ds.field("item_id") == item).sort_by("valid_from").to_pylist()
+    wanted = store.read("semantic_id").where(F.col("item_id") == item).orderBy("valid_from").collect()
+    assert found == [row.asDict() for row in wanted]
+    assert rows.count_rows() == store.read("semantic_id").count()
+    return int(rows.count_rows())
 
 
 if __name__ == "__main__":

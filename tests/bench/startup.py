@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from tests.bench.paired import header, median, paired, row
-from tests.bench.profile import with_event_log
+from tests.bench.where_time_went import with_event_log
 
 SEMID = [sys.executable, "-m", "semid.cli.main"]
 

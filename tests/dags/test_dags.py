@@ -175,6 +175,13 @@ def test_only_within_limits_nobody_is_asked(facts: dict[str, Any]) -> None:
     assert decisions["no shadow"] == "nothing to promote: codebook 1 is active"
 
 
+def test_the_local_airflow_serves_this_machine_only(tmp_path: Path) -> None:
+    """Airflow's own configuration, with the variables of env.sh: its default is every address."""
+    environment = local_airflow.variables(tmp_path / "home", "feed.parquet")
+    done = run([str(local_airflow.AIRFLOW), "config", "get-value", "api", "host"], environment)
+    assert done.stdout.splitlines()[-1] == "127.0.0.1"
+
+
 @pytest.fixture(scope="module")
 def airflow_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A warehouse that `airflow dags test` of the nightly DAG filled with 60 items, and what it printed."""

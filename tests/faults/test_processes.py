@@ -14,6 +14,7 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
+from semid.tables.store import Store
 from tests import sabotage
 from tests.nights import SETTINGS
 from tests.twins import NIGHT2, content, flags, started, undisturbed
@@ -31,11 +32,11 @@ def second_night(nights: Path, tmp_path: Path) -> list[str]:
     return flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
 
 
-def steps_done(process: subprocess.Popen[str]) -> None:
-    """Wait until the run says that it starts its first step."""
+def steps_done(process: subprocess.Popen[str], first: str = "ingest_catalog") -> None:
+    """Wait until the run says that it starts its first step, or a later one."""
     assert process.stderr is not None
     for line in process.stderr:
-        if "ingest_catalog" in line:
+        if first in line:
             return
 
 
@@ -70,6 +71,28 @@ def test_a_driver_ended_at_random_times(
         process.send_signal(number)
         process.communicate()
         assert process.returncode in (-number, 128 + number, 0)  # 0: the night was over before
+    undisturbed(second_night)
+    assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
+
+
+def test_ctrl_c_while_it_embeds(spark: SparkSession, nights: Path, second_night: list[str], tmp_path: Path) -> None:
+    """Spark's job is cancelled rather than waited for, a few lines say so, and the same command goes on."""
+    process = started(second_night, PYTHONPATH=sabotage.at_each_embedding(tmp_path / "path", sabotage.TAKES_A_MINUTE))
+    steps_done(process, "embed_items: 0 of")  # five seconds into Spark's job, which takes a minute
+    process.send_signal(signal.SIGINT)
+    pressed = time.monotonic()
+    said = process.communicate()[1]
+    assert process.returncode == 130, said
+    assert time.monotonic() - pressed < 30
+    assert "semid: stopped: by Ctrl-C" in said
+    assert "KeyboardInterrupt" not in said  # Spark's daemon may tell of a worker that was cancelled
+    (run,) = (
+        Store(spark, str(tmp_path / "warehouse"))
+        .read("run")
+        .where(f"run_date = '{NIGHT2}' AND job = 'nightly'")
+        .collect()
+    )
+    assert (run.status, run.message) == ("failed", "KeyboardInterrupt")
     undisturbed(second_night)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
 

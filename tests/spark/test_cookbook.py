@@ -12,7 +12,7 @@ from semid.tables.query import Reader, open_reader
 from semid.tables.store import Store
 from tests.cookbook import PAGE, Question, questions, with_answers
 from tests.nights import Nights
-from tests.small_nights import copy
+from tests.small_nights import NIGHT3, copy, night, staged_row
 from tests.warehouse import release_row
 
 pytestmark = pytest.mark.spark
@@ -26,11 +26,12 @@ ITEMS = {
     "1012112": "p0000",
     "1085920": "p0020",
     "1096036": "p0021",
-    "1088841": "p0022",
-    "1106198": "p0023",
-    "1009977": "p0024",
+    "1106271": "p0022",
+    "1000476": "p0023",
+    "1110793": "p0024",
+    "1007667": "p0025",
 }
-PREFIX = "181-%"
+PREFIX = "173-%"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def store(nights: Nights, tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.append_rows([code_map(old, new) for old, new in ((1, 1), (2, 2), (3, 4))], "code_map")
     blocked = release_row(7, "nightly", 1, status="blocked", verdict="block", release_id=3, run_date=date(2026, 1, 7))
     store.append_rows([blocked], "release")
-    store.append_rows([failed_check(blocked["run_id"])], "drift_report")
+    checks = [failed_check(blocked["run_id"], version, value) for version, value in ((1, 1.51), (2, 9.0))]
+    store.append_rows(checks, "drift_report")
     views.register(store)
     return store
 
@@ -71,8 +73,9 @@ def code_map(old: int, new: int) -> dict[str, Any]:
     return {"from_version": 1, "to_version": 2, **codes, "weight": 10, "purity": 0.8}
 
 
-def failed_check(run: str) -> dict[str, Any]:
-    row = {"run_id": run, "cohort": "arrivals", "metric": "quantization_error_ratio", "level": 0, "value": 1.51}
+def failed_check(run: str, version: int, value: float) -> dict[str, Any]:
+    row = {"run_id": run, "cohort": f"arrivals@v{version}", "metric": "quantization_error_ratio", "level": 0}
+    row["value"] = value
     return {**row, "threshold_warn": 1.15, "threshold_block": 1.5, "status": "block", "note": "worse"}
 
 
@@ -135,3 +138,30 @@ def test_a_notebook_gets_the_same_rows_as_a_frame(reader: Reader) -> None:
     assert list(frame.itertuples(index=False, name=None)) == list(reader.ask(sql).rows)
     with pytest.raises(views.ConfigError, match="only SELECT"):
         reader.frame("DELETE FROM semantic_id")
+
+
+def test_drift_over_time_is_that_of_the_active_codebook(reader: Reader) -> None:
+    """Nights of one codebook and a night with two, whose second one is not read by anybody yet."""
+    (question,) = [question for question in QUESTIONS if question.title == "Drift over time"]
+    rows = reader.mappings(question.sql)
+    ratios = {str(row["run_date"]): row["value"] for row in rows if row["metric"] == "quantization_error_ratio"}
+    assert set(ratios) == {"2026-01-05", "2026-01-06", "2026-01-07"}
+    assert ratios["2026-01-07"] == 1.51
+
+
+@pytest.mark.parametrize(
+    ("title", "rows"),
+    [
+        ("What moved last night and why", [("added", 1, 0), ("content", 1, 1), ("removed", 1, 0)]),
+        ("Items that left, and the ID they had", [("c", "3-4", None, date(2026, 1, 1))]),
+        ("Churn per release and depth", [(3, NIGHT3, "nightly", 0, 1, 1, 3)]),
+    ],
+)
+def test_a_second_served_codebook_is_not_counted(shadowed: Store, title: str, rows: list[tuple[Any, ...]]) -> None:
+    """A night that serves two codebooks has each of its changes twice; the page speaks of the active one's."""
+    codes = {"a": [1, 5], "d": [7, 7]}
+    staged = [staged_row("n3", item, code, item.upper() * 2, NIGHT3) for item, code in codes.items()]
+    both = [row | {"codebook_version": version} for row in staged for version in (1, 2)]
+    night(shadowed, "n3", NIGHT3, {"a": "AA", "b": "B", "d": "DD"}, both, serving=(1, 2))
+    (question,) = [question for question in QUESTIONS if question.title == title]
+    assert list(open_reader(shadowed.warehouse).ask(question.sql).rows) == rows

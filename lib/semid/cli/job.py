@@ -14,6 +14,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from semid.cli import ctrl_c
 from semid.cli.execution import Execution, write_metrics
 from semid.cli.failure import show, with_state
 from semid.cli.flags import config_of, job_parser, run_date_of
@@ -113,11 +114,14 @@ class Job:
 
 def start_session(config: SparkConfig) -> SparkSession:
     """Return the Spark session; one of our own only after making sure that Java and the Delta jars are there."""
-    if session.submitted():
-        return session.session(config)
-    require_java()
-    require_jars()
-    return session.session(config, archive.java_options())
+    options = ""
+    if not session.submitted():
+        require_java()
+        require_jars()
+        options = archive.java_options()
+    spark = session.session(config, options)
+    ctrl_c.take_over()
+    return spark
 
 
 def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
@@ -132,9 +136,10 @@ def run_job(job: Job, argv: Sequence[str] | None = None) -> int:
         execution.exit_code = 0
     except BaseException as error:
         execution.error = error
-        if not isinstance(error, Exception):
+        shown = ctrl_c.stopped() if isinstance(error, KeyboardInterrupt) else error
+        if not isinstance(shown, Exception):
             raise
-        execution.exit_code = show(error, execution.console, debug=flags.debug)
+        execution.exit_code = show(shown, execution.console, debug=flags.debug)
     finally:
         write_metrics(execution)
     return execution.exit_code
@@ -255,6 +260,7 @@ def _attempt(job: Job, opened: _Opened) -> None:
     try:
         result = job.main(ctx)
     except BaseException as error:
+        ctrl_c.cancel(ctx.spark, error)
         ctx.save_runs([*ctx.steps, runs.closed(row, runs.failure(error))])
         if isinstance(error, GateBlocked):
             releases.record_blocked(ctx.store, error.run_id or ctx.run_id, ctx.run_date, job.release)

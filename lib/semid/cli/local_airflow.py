@@ -51,6 +51,8 @@ def variables(home: Path, feed: str) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # `airflow standalone` would serve every address of the machine.
+        "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW_CONN_SEMID_SPARK": json.dumps(connection),
         "AIRFLOW_VAR_SEMID_WAREHOUSE": str(home / "warehouse"),
         "AIRFLOW_VAR_SEMID_FEED": feed,

@@ -1,6 +1,6 @@
 """Where a night's time goes: its steps from table `run`, Spark's part of each from the event log, as a table and a plot.
 
-Usage: python -m tests.bench.profile WAREHOUSE EVENT_LOG DAY [--plot FILE.svg]
+Usage: python -m tests.bench.where_time_went WAREHOUSE EVENT_LOG DAY [--plot FILE.svg]
 Per step: seconds; Spark jobs and tasks; seconds with a Spark job running, and without one (planning, commits, Python on the
 driver); processor seconds of the tasks' Java; seconds its collector stopped them; MiB shuffled. What Python workers compute is
 within the tasks' seconds, not in Java's processor time.
