@@ -17,7 +17,7 @@ HAS_NO_MEMORY_LEFT = """
 
 # Spark forks its workers from a daemon, which Python starts with a file of this name where it finds one.
 _SITECUSTOMIZE = """
-import os, pathlib, resource, signal
+import os, pathlib, resource, signal, time
 
 def parent_of(pid):
     return int(pathlib.Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[1])
@@ -39,6 +39,20 @@ def at_each_embedding(folder: Path, act: str) -> str:
         _SITECUSTOMIZE.format(act=textwrap.dedent(act).replace("\n", "\n    ").strip())
     )
     return str(folder)
+
+
+def waits_once(folder: Path) -> str:
+    """Return what the first embedding does that comes to it: it writes its process into `folder` and waits for `go`."""
+    return f"""
+    place = pathlib.Path({str(folder)!r})
+    try:
+        place.mkdir()
+    except FileExistsError:
+        return real(self, *what)
+    (place / "part").write_text(str(os.getpid()))
+    (place / "part").rename(place / "pid")
+    while not (place / "go").exists():
+        time.sleep(0.1)"""
 
 
 def recorded(folder: Path) -> dict[str, str]:
