@@ -117,7 +117,7 @@ def test_a_host_is_lost_while_it_embeds(
         at_the_end.callback(network.join, network.host_of(worker))
         lose(network, worker, events)
         (place / "go").touch()
-        assert process.wait(300) == 0, said.result()[1][-4000:]
+        assert process.wait(600) == 0, said.result()[1][-4000:]
     assert len(removed(events)) == 1
     assert stages_repeated(events)
     assert content(spark, tmp_path / "warehouse") == content(spark, nights / "twin")
@@ -136,8 +136,8 @@ def stages_repeated(folder: Path) -> bool:
 
 
 def until(happened: Callable[[], bool], what: str) -> None:
-    """Wait until something happens; two minutes at most."""
-    deadline = time.monotonic() + 120
+    """Wait until something happens; five minutes at most, on a machine with other work."""
+    deadline = time.monotonic() + 300
     while not happened():
         assert time.monotonic() < deadline, f"not seen: {what}"
         time.sleep(0.2)
