@@ -62,7 +62,9 @@ def cluster(folder: Path, workers: Sequence[Host], properties: str = "", head: H
 def submit(
     master: str, arguments: Sequence[str], conf: Mapping[str, str], driver: Host = HERE, **environment: str
 ) -> subprocess.Popen[str]:
-    """Start a job with spark-submit on a cluster whose executors have one core each.
+    """Start a job with spark-submit on a cluster whose executors have one core each; what it says comes on stdout.
+
+    spark-submit gives a Python driver's stderr, where a job logs, to its own stdout, and logs to stderr itself.
 
     Args:
         master: The cluster.
@@ -86,7 +88,7 @@ def submit(
         [*command, *words, job, *arguments[1:]],
         env=ENVIRONMENT | environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
 
