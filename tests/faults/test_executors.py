@@ -36,8 +36,9 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def executors() -> list[psutil.Process]:
     """The Java processes of this cluster's executors, not of another on this machine."""
-    sign = "CoarseGrainedExecutorBackend"
-    return [p for p in psutil.Process().children(recursive=True) if sign in " ".join(p.cmdline())]
+    sign, ours = "CoarseGrainedExecutorBackend", {p.pid for p in psutil.Process().children(recursive=True)}
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if p.pid in ours and sign in " ".join(p.info["cmdline"] or [])]
 
 
 @pytest.mark.parametrize("losses", [0, 2])
@@ -55,7 +56,7 @@ def test_executors_are_lost_on_the_way(
     said, lost = [], 0
     for line in process.stdout:
         said.append(line)
-        if lost < losses and ("embed_items" in line or "assign_ids" in line):
+        if lost < losses and ("/6 embed_items" in line or "/6 assign_ids" in line):
             time.sleep(1)
             os.kill(executors()[0].pid, signal.SIGKILL)
             lost += 1
