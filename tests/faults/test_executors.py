@@ -30,7 +30,9 @@ SPECULATION = {
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with standalone.cluster(tmp_path_factory.mktemp("spark") / "cluster", [standalone.HERE] * 2) as url:
+    # Two addresses of this machine: Spark starts no second attempt on the host of the first.
+    workers = [standalone.HERE, standalone.Host("127.0.0.2")]
+    with standalone.cluster(tmp_path_factory.mktemp("spark") / "cluster", workers) as url:
         yield url
 
 
