@@ -42,6 +42,20 @@ def at_each_embedding(folder: Path, act: str) -> str:
     return str(folder)
 
 
+def waits_once(folder: Path) -> str:
+    """Return what the first embedding does that comes to it: it writes its process into `folder` and waits for `go`."""
+    return f"""
+    place = pathlib.Path({str(folder)!r})
+    try:
+        place.mkdir()
+    except FileExistsError:
+        return real(self, *what)
+    (place / "part").write_text(str(os.getpid()))
+    (place / "part").rename(place / "pid")
+    while not (place / "go").exists():
+        time.sleep(0.1)"""
+
+
 def recorded(folder: Path) -> dict[str, str]:
     """Return Spark's properties that make it record what it does, in a new folder."""
     folder.mkdir()

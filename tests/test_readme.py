@@ -18,7 +18,7 @@ import pytest
 
 from semid.cli import demo, status
 from semid.tables.query import open_reader
-from tests import catalog, cold_spark
+from tests import catalog, cold_spark, package
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -73,21 +73,12 @@ def test_the_demo_prints_what_the_page_promises(demonstrated: tuple[Path, str]) 
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip that `make package` makes, built from a copy: a build leaves its traces in the checkout."""
-    folder = tmp_path_factory.mktemp("source")
-    for name in ("lib", "jobs", "conf", "schemas"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "Makefile", "requirements.lock"):
-        shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(Path(sys.prefix))
-    # -o: the environment is taken as it is
-    subprocess.run(["make", "-o", ".venv/.ready", "package"], cwd=folder, check=True, capture_output=True)
-    (archive,) = (folder / "dist").glob("*.zip")
-    return archive
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip that `make package` makes."""
+    return package.build(tmp_path_factory.mktemp("source"))
 
 
-def test_the_package_is_complete(package: Path) -> None:
+def test_the_package_is_complete(archive: Path) -> None:
     """Every module, job, schema and configuration file is in it, once; the wheel beside it is the same file."""
     parts = {"lib/semid": "semid", "jobs": "semid/jobs", "conf": "semid/conf", "schemas": "semid/schemas"}
     wanted = [
@@ -96,21 +87,13 @@ def test_the_package_is_complete(package: Path) -> None:
         for path in (ROOT / part).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    names = zipfile.ZipFile(package).namelist()
+    names = zipfile.ZipFile(archive).namelist()
     assert sorted(name for name in names if ".dist-info/" not in name) == sorted(wanted)
-    (wheel,) = package.parent.glob("*.whl")
-    assert wheel.read_bytes() == package.read_bytes()
+    (wheel,) = archive.parent.glob("*.whl")
+    assert wheel.read_bytes() == archive.read_bytes()
 
 
-# Takes away the checkout, which the environment of the tests has installed: what is left is the zip.
-WITHOUT_CHECKOUT = """
-import os, sys
-sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
-sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "semid"))]
-"""
-
-
-def test_every_other_command_runs(demonstrated: tuple[Path, str], package: Path) -> None:
+def test_every_other_command_runs(demonstrated: tuple[Path, str], archive: Path) -> None:
     """In order, in a folder with the checkout's environment, an own catalog and the demo's warehouse.
 
     spark-submit gets the packaged zip in place of the checkout, and the feed of the next night: driver and Python
@@ -121,9 +104,8 @@ def test_every_other_command_runs(demonstrated: tuple[Path, str], package: Path)
         (folder / name).symlink_to(Path(sys.prefix) if name == ".venv" else ROOT / name)
     shutil.copytree(ROOT / "conf", folder / "conf")
     with (folder / "conf/spark/local.conf").open("a") as properties:
-        properties.write(f"spark.submit.pyFiles {package}\n")
-    (folder / "without").mkdir()
-    (folder / "without" / "sitecustomize.py").write_text(WITHOUT_CHECKOUT)
+        properties.write(f"spark.submit.pyFiles {archive}\n")
+    package.without_checkout(folder / "without")
     pq.write_table(pa.Table.from_pylist(catalog.items(900)), folder / "items.parquet")
     pq.write_table(pa.Table.from_pylist(catalog.items(905)), folder / "next.parquet")
     next_night = (

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,18 +13,12 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from semid.config import packaged
 from tests import sabotage, standalone
-from tests.twins import ENVIRONMENT, NIGHT2, content, flags, undisturbed
+from tests.twins import NIGHT2, content, flags, undisturbed
 
 pytestmark = pytest.mark.faults
 
-ROOT = Path(__file__).parents[2]
-SUBMIT = standalone.SPARK_CLASS.with_name("spark-submit")
-CONF = {
-    "spark.executor.memory": "900m",
-    "spark.executor.cores": "1",
-    "spark.pyspark.python": sys.executable,
+SPECULATION = {
     # Every task that takes longer than the first tenth of its stage is started a second time.
     "spark.speculation": "true",
     "spark.speculation.quantile": "0.1",
@@ -38,23 +30,17 @@ CONF = {
 
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with standalone.cluster(tmp_path_factory.mktemp("spark") / "cluster", workers=2) as url:
+    # Two addresses of this machine: Spark starts no second attempt on the host of the first.
+    workers = [standalone.HERE, standalone.Host("127.0.0.2")]
+    with standalone.cluster(tmp_path_factory.mktemp("spark") / "cluster", workers) as url:
         yield url
 
 
-def submitted(master: str, arguments: list[str], more: dict[str, str]) -> subprocess.Popen[str]:
-    """Start the nightly job with spark-submit on the cluster, with more of Spark's properties."""
-    conf = [word for key, value in {**CONF, **more}.items() for word in ("--conf", f"{key}={value}")]
-    file = ["--properties-file", str(packaged("spark/local.conf"))]
-    command = [str(SUBMIT), *file, "--master", master, *conf, str(ROOT / "jobs" / "nightly.py"), *arguments[1:]]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
-
-
 def executors() -> list[psutil.Process]:
-    """The executors' Java processes."""
-    sign = "CoarseGrainedExecutorBackend"
-    return [p for p in psutil.process_iter(["cmdline"]) if sign in " ".join(p.info["cmdline"] or [])]
+    """The Java processes of this cluster's executors, not of another on this machine."""
+    sign, ours = "CoarseGrainedExecutorBackend", {p.pid for p in psutil.Process().children(recursive=True)}
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if p.pid in ours and sign in " ".join(p.info["cmdline"] or [])]
 
 
 @pytest.mark.parametrize("losses", [0, 2])
@@ -67,12 +53,12 @@ def test_executors_are_lost_on_the_way(
     """
     shutil.copytree(nights / "first", tmp_path / "warehouse")
     command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
-    process = submitted(master, command, sabotage.recorded(tmp_path / "events"))
-    assert process.stderr is not None
+    process = standalone.submit(master, command, SPECULATION | sabotage.recorded(tmp_path / "events"))
+    assert process.stdout is not None
     said, lost = [], 0
-    for line in process.stderr:
+    for line in process.stdout:
         said.append(line)
-        if lost < losses and ("embed_items" in line or "assign_ids" in line):
+        if lost < losses and ("/6 embed_items" in line or "/6 assign_ids" in line):
             time.sleep(1)
             os.kill(executors()[0].pid, signal.SIGKILL)
             lost += 1
@@ -89,8 +75,8 @@ def test_executors_that_die_each_time_they_work_end_the_run(
     shutil.copytree(nights / "first", tmp_path / "warehouse")
     command = flags(tmp_path / "warehouse", str(nights / "feed.jsonl"), NIGHT2)
     path = sabotage.at_each_embedding(tmp_path / "path", sabotage.TAKES_ITS_EXECUTOR_WITH_IT)
-    process = submitted(master, command, {"spark.executorEnv.PYTHONPATH": path})
-    said = process.communicate()[1]
+    process = standalone.submit(master, command, SPECULATION | {"spark.executorEnv.PYTHONPATH": path})
+    said = process.communicate()[0]
     assert process.returncode == 7, said
     assert "executors were lost again and again" in said
     assert "current release is 1" in said

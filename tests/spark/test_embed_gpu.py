@@ -29,7 +29,7 @@ def master(tmp_path: Path) -> Iterator[str]:
     """A master and a worker with one core and one GPU, as its discovery script says."""
     found = script(tmp_path / "gpus.sh", """echo '{"name": "gpu", "addresses": ["5"]}'""")
     gpu = f"spark.worker.resource.gpu.amount 1\nspark.worker.resource.gpu.discoveryScript {found}\n"
-    with standalone.cluster(tmp_path / "cluster", workers=1, properties=gpu) as url:
+    with standalone.cluster(tmp_path / "cluster", [standalone.HERE], gpu) as url:
         yield url
 
 

@@ -62,7 +62,8 @@ _KNOWN = (
         f"often memory: look at the system's log (dmesg), and how much spark.driver.memory leaves to others, {_AGAIN}",
     ),
     _Meaning(
-        ("ExecutorLostFailure", "Master removed our application"),
+        # The last: each loss took shuffle files along, and their stage was repeated as often as Spark repeats one.
+        ("ExecutorLostFailure", "Master removed our application", "has failed the maximum allowable number of times"),
         EnvironmentFault,
         "executors were lost again and again",
         "the step that the log names last",

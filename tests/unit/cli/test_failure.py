@@ -22,6 +22,12 @@ FULL = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times"
         (f"{FULL}\njava.io.IOException: No space left on device", 7, "spark.local.dir"),
         (f"{FULL}\norg.apache.spark.SparkException: Python worker exited unexpectedly (crashed)", 7, "the step"),
         (f"{FULL}: ExecutorLostFailure (executor 4 exited caused by one of the running tasks)", 7, "the step"),
+        (
+            "Job aborted due to stage failure: ShuffleMapStage 90 (save at NativeMethodAccessorImpl.java:0) has failed the "
+            "maximum allowable number of times: 4. Most recent failure reason: ... Missing an output location for shuffle 33",
+            7,
+            "the step",
+        ),
         (f"{FULL}\nnumpy._core._exceptions._ArrayMemoryError: Unable to allocate 9. GiB for an array", 7, "the step"),
         (
             f"{FULL}\nRuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes",
