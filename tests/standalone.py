@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 SUBMIT = SPARK_CLASS.with_name("spark-submit")
 ROOT = Path(__file__).parents[1]
 _DEPLOY = "org.apache.spark.deploy"
+_SUBMITTED: dict[str, list[subprocess.Popen[str]]] = defaultdict(list)
+"""The jobs of each cluster: one whose test failed halfway would work on beside the next."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def cluster(folder: Path, workers: Sequence[Host], properties: str = "", head: H
             command = [f"{_DEPLOY}.worker.Worker", "--cores", "1", "--memory", "1g"]
             command += ["--work-dir", str(folder / f"work{number}"), "--properties-file", str(file), url]
             running.enter_context(_daemon(host, folder / f"worker{number}.log", "registered with master", *command))
+        running.callback(lambda: [process.kill() for process in _SUBMITTED.pop(url, [])])
         yield url
 
 
@@ -84,13 +88,15 @@ def submit(
     words = [word for key, value in properties.items() for word in ("--conf", f"{key}={value}")]
     job = str(ROOT / "jobs" / f"{arguments[0].replace('-', '_')}.py")
     command = [*driver.entry, str(SUBMIT), "--properties-file", str(packaged("spark/local.conf")), "--master", master]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*command, *words, job, *arguments[1:]],
         env=ENVIRONMENT | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    _SUBMITTED[master].append(process)
+    return process
 
 
 def _free_port() -> int:
