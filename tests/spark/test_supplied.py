@@ -23,7 +23,7 @@ def test_each_new_content_gets_the_vector_of_one_of_its_rows(
     store: Store, monkeypatch: pytest.MonkeyPatch, broadcast: int
 ) -> None:
     """A content with two rows once, one that is stored not again; another model's vector is none of its own."""
-    monkeypatch.setattr(supplied, "_BROADCAST_ROWS", broadcast)
+    monkeypatch.setattr(supplied, "BROADCAST_ROWS", broadcast)
     stored = {"dim": 2, "embedding": [0.8, 0.6], "run_id": "before", "embedded_at": datetime(2026, 1, 1, tzinfo=UTC)}
     known = [{"content_hash": "known", "model": "m", **stored}, {"content_hash": "a", "model": "other", **stored}]
     store.append_rows(known, "item_embedding")

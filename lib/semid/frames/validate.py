@@ -15,7 +15,8 @@ IDENTICAL = "identical"
 SUPERSEDED = "superseded"
 # Rows of item_catalog are equal when these are.
 COMPARED = ("title", "brand", "category", "description", "price", "image_url", "text", "content_hash")
-_BROADCAST_ROWS = 200_000
+BROADCAST_ROWS = 200_000
+"""Places of rows that every task may hold: 13 MB."""
 
 
 def to_checked_rows(rows: DataFrame, feed: Feed, rules: Rules) -> DataFrame:
@@ -94,7 +95,7 @@ def with_outcome(rows: DataFrame, decisions: DataFrame, decided: int) -> DataFra
     own = F.when(F.size("reasons") == 0, GOOD).otherwise(QUARANTINED)
     if decided == 0:
         return rows.withColumn("outcome", own)
-    small = F.broadcast(decisions) if decided <= _BROADCAST_ROWS else decisions
+    small = F.broadcast(decisions) if decided <= BROADCAST_ROWS else decisions
     joined = rows.join(small.withColumnsRenamed({"outcome": "decided"}), "source_row", "left")
     reasons = F.when(F.col("reason").isNotNull(), F.array("reason")).otherwise(F.col("reasons"))
     return joined.select(
