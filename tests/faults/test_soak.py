@@ -13,8 +13,6 @@ from pyspark.sql import SparkSession
 from semid.cli import verify
 from tests.soak.story import start
 
-pytestmark = pytest.mark.faults
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,6 +25,7 @@ def test_ten_nights(spark: SparkSession, tmp_path: Path) -> None:
     assert verify.main(["--warehouse", str(soak.oracle.warehouse)]) == 0
 
 
+@pytest.mark.faults
 def test_two_hundred_nights(tmp_path: Path) -> None:
     """Two processes of a hundred nights each, so that both of two cores work."""
     running = []
