@@ -34,8 +34,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """The one session of the test run: two cores, four attempts a task."""
     from semid.cli.job import start_session
+    from tests import warm_spark
 
-    session = start_session(SparkConfig(properties=None))
+    properties = warm_spark.properties(tmp_path_factory.mktemp("spark") / "spark.conf")
+    session = start_session(SparkConfig(properties=properties))
     session.sparkContext.setLogLevel("OFF")
     # Tiny tables: compiling a plan to bytecode costs more than running it (an eighth of a night's time), and so does
     # planning it again after each of 48 stages (with the partitions a quarter of its processor time).

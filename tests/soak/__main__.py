@@ -12,13 +12,13 @@ from pathlib import Path
 
 from semid.cli import verify
 from semid.cli.job import start_session
-from semid.config import SparkConfig, packaged
+from semid.config import SparkConfig
+from tests import warm_spark
 from tests.soak.story import start
 
-# A few rows in many small queries: one thread and one partition of everything, and no plan is compiled or changed. Java's
-# slow compiler pays after some fifteen nights: 20 s of processor time a night without it, 15 s with it.
-CHANGED = {"local[*,4]": "local[1,4]", " -XX:TieredStopAtLevel=1": ""}
-ADDED = {
+# A few rows in many small queries: one thread and one partition of everything, and no plan is compiled or changed.
+CHANGED = {
+    "spark.master": "local[1,4]",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
@@ -28,16 +28,6 @@ ADDED = {
 }
 
 
-def properties(file: Path) -> str:
-    """Write the packaged local properties, changed for this, and return the path."""
-    text = packaged("spark/local.conf").read_text()
-    for old, new in CHANGED.items():
-        assert old in text
-        text = text.replace(old, new)
-    file.write_text(text + "".join(f"\n{key} {value}" for key, value in ADDED.items()))
-    return str(file)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -45,7 +35,7 @@ def main() -> int:
     parser.add_argument("--nights", type=int, default=100)
     flags = parser.parse_args()
     flags.folder.mkdir(parents=True)
-    session = start_session(SparkConfig(properties=properties(flags.folder / "spark.conf")))
+    session = start_session(SparkConfig(properties=warm_spark.properties(flags.folder / "spark.conf", CHANGED)))
     session.sparkContext.setLogLevel("OFF")
     soak = start(flags.folder, flags.seed)
     began = time.monotonic()
