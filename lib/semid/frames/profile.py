@@ -49,12 +49,13 @@ def profile(staged: DataFrame, ids: DataFrame, catalog: DataFrame, changes: Data
 def to_items(staged: DataFrame, current: DataFrame, catalog: DataFrame) -> DataFrame:
     """Return one row per item that any side knows, with its ID rows before and after publication.
 
-    Sound tables have at most one row per item and side; a broken one must not vanish, so they are arrays.
+    Sound tables have at most one row per item and side. A broken one must not vanish: of several rows of a side the
+    least and the greatest stand for all. (Lists of them took three times as long for a million items.)
 
     Returns:
         item_id, active, catalog_hash, and arrays of structs (semantic_id, codes, content_hash,
         quantization_error): current, staged, and state, which is what will be current after publication: the
-        staged rows if there are any, else the current rows of an active item.
+        staged rows if there are any, else the current rows of an active item. state_rows is their number.
     """
     sides = [
         catalog.select("item_id", "is_active", F.col("content_hash").alias("catalog_hash")),
@@ -67,13 +68,18 @@ def to_items(staged: DataFrame, current: DataFrame, catalog: DataFrame) -> DataF
         .agg(
             F.coalesce(F.bool_or("is_active"), F.lit(False)).alias("active"),
             F.max("catalog_hash").alias("catalog_hash"),
-            F.collect_list("on_current").alias("current"),
-            F.collect_list("on_staged").alias("staged"),
+            *[column for side in ("current", "staged") for column in _ends(side)],
         )
+        .select("item_id", "active", "catalog_hash", *[_rows(side) for side in ("current", "staged")], *_COUNTS)
     )
-    kept = F.when(F.col("active"), F.col("current")).otherwise(F.slice("current", 1, 0))
-    state = F.when(F.size("staged") > 0, F.col("staged")).otherwise(kept)
-    return items.select("item_id", "active", "catalog_hash", "current", "staged", state.alias("state"))
+    nothing, active = F.slice("current", 1, 0), F.col("active")
+    state = F.when(F.col("staged_rows") > 0, F.col("staged")).otherwise(
+        F.when(active, F.col("current")).otherwise(nothing)
+    )
+    number = F.when(F.col("staged_rows") > 0, F.col("staged_rows")).otherwise(
+        F.when(active, F.col("current_rows")).otherwise(0)
+    )
+    return items.select("*", state.alias("state"), number.alias("state_rows")).drop(*_COUNTS)
 
 
 def to_item_facts(items: DataFrame) -> DataFrame:
@@ -96,8 +102,7 @@ def to_item_facts(items: DataFrame) -> DataFrame:
         "removed_items": known & ~active & ~staged,
         "current_items": known,
     }
-    total = F.coalesce(F.sum(after), F.lit(0)).alias("state_rows")
-    return items.agg(total, *[F.count_if(rule).alias(name) for name, rule in rules.items()])
+    return items.agg(_total("state_rows"), *[F.count_if(rule).alias(name) for name, rule in rules.items()])
 
 
 def to_staged_facts(staged: DataFrame, sizes: Sequence[int]) -> DataFrame:
@@ -187,6 +192,17 @@ def to_code_counts(contents: DataFrame) -> DataFrame:
 
 
 _SIDES = ("current", "staged", "state")
+_COUNTS = ("current_rows", "staged_rows")
+
+
+def _ends(side: str) -> list[Column]:
+    row = f"on_{side}"
+    return [F.count(row).alias(f"{side}_rows"), F.min(row).alias(f"{side}_least"), F.max(row).alias(f"{side}_greatest")]
+
+
+def _rows(side: str) -> Column:
+    both = F.array(f"{side}_least", f"{side}_greatest")
+    return F.slice(both, 1, F.least(F.col(f"{side}_rows"), F.lit(2)).cast("int")).alias(side)
 
 
 def _id_row() -> Column:
