@@ -67,6 +67,7 @@ BOUNDED = {
         "tables/store.py rows",
         "tables/verdict.py passed_verdict",
     ),
+    "rows that the driver wrote itself": ("tables/store.py append_rows",),
     "commits of one table": (
         "frames/feed_files.py _delta_version",
         "frames/feed_files.py fingerprint_of_files",
