@@ -55,6 +55,7 @@ bench: $(READY)  ## every number of docs/benchmarks.md and docs/scaling.md; hour
 	$(BIN)/python -m tests.bench.startup $(BEAUTY) $(SEMID_CATALOGS)/amazon_beauty_2014/items.parquet
 	$(BIN)/python -m tests.bench.metadata $(BEAUTY) --spark
 	$(BIN)/python -m tests.bench.training $(BEAUTY)
+	$(BIN)/python -m tests.bench.figures
 
 package: $(READY) ## in dist/: the wheel to install, and the same as the zip for spark-submit --py-files
 	@rm -rf build dist   # setuptools would pack what an earlier build left behind

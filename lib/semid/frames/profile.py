@@ -72,14 +72,9 @@ def to_items(staged: DataFrame, current: DataFrame, catalog: DataFrame) -> DataF
         )
         .select("item_id", "active", "catalog_hash", *[_rows(side) for side in ("current", "staged")], *_COUNTS)
     )
-    nothing, active = F.slice("current", 1, 0), F.col("active")
-    state = F.when(F.col("staged_rows") > 0, F.col("staged")).otherwise(
-        F.when(active, F.col("current")).otherwise(nothing)
-    )
-    number = F.when(F.col("staged_rows") > 0, F.col("staged_rows")).otherwise(
-        F.when(active, F.col("current_rows")).otherwise(0)
-    )
-    return items.select("*", state.alias("state"), number.alias("state_rows")).drop(*_COUNTS)
+    state = _after("staged", "current", F.slice("current", 1, 0)).alias("state")
+    state_rows = _after("staged_rows", "current_rows", F.lit(0)).alias("state_rows")
+    return items.select("*", state, state_rows).drop(*_COUNTS)
 
 
 def to_item_facts(items: DataFrame) -> DataFrame:
@@ -203,6 +198,12 @@ def _ends(side: str) -> list[Column]:
 def _rows(side: str) -> Column:
     both = F.array(f"{side}_least", f"{side}_greatest")
     return F.slice(both, 1, F.least(F.col(f"{side}_rows"), F.lit(2)).cast("int")).alias(side)
+
+
+def _after(staged: str, current: str, nothing: Column) -> Column:
+    return F.when(F.col("staged_rows") > 0, F.col(staged)).otherwise(
+        F.when(F.col("active"), F.col(current)).otherwise(nothing)
+    )
 
 
 def _id_row() -> Column:
