@@ -17,7 +17,7 @@ from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.cli.training_flags import NAMES, add_training_flags, days_of, folder_of, plan_of, training_of
 from semid.frames.flag_files import fingerprint_of_flags, read_file
 from semid.frames.output_folder import OutputFolder
-from semid.frames.retrieval import read_sequences, to_corpus, train_retriever
+from semid.frames.retrieval import checkpoint_of, read_sequences, to_corpus, train_retriever
 from semid.frames.sequences import to_events, to_history_lengths
 from semid.report.evaluation import as_text
 from semid.tables.evaluation import read_evaluation, write_evaluation
@@ -42,8 +42,8 @@ def main(ctx: Context) -> StepResult:
         output.write(to_history_lengths(sequences.rows).coalesce(1), "history_lengths")
         split = [str(day) for day in days or ()] or "leave-one-out"
         about = {"codebook_version": card.codebook_version, "split": split}
-        folder = Path(output.unfinished.removeprefix("file://"))
-        found = train_retriever(to_corpus(sequences), plan, training, folder, ctx.run_id, about)
+        checkpoint = checkpoint_of(Path(output.unfinished.removeprefix("file://")), ctx.run_id)
+        found = train_retriever(ctx.spark, to_corpus(sequences), plan, training, checkpoint, about)
         about["flags"] = {name: getattr(flags, name) for name in NAMES}
         write_evaluation(store, ctx.run_id, TASK, found, plan.seed, about)
         output.finish()

@@ -5,37 +5,30 @@ Usage: torchrun --standalone --nproc-per-node=N -m tests.ranks FOLDER
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-
-from semid.quantize.rqvae_params import RqvaeParams
-from semid.quantize.rqvae_ranks import RankTask, train_rank
+from pyspark import cloudpickle
 
 ROOT = Path(__file__).parents[1]
 
+Task = TypeVar("Task")
 
-def train(task: RankTask, folder: Path, ranks: int) -> list[bytes]:
-    """Return what every rank gives back; `folder` takes it, and the task, on the way."""
-    (folder / "start").write_bytes(task.start)
-    np.save(folder / "judged.npy", task.judged)
-    rest = {"files": task.files, "params": asdict(task.params), "seed": task.seed}
-    (folder / "rest.json").write_text(json.dumps(rest))
+
+def train(train_rank: Callable[[Task], bytes], task: Task, folder: Path, ranks: int) -> list[bytes]:
+    """Return what every rank gives back; `folder` takes it, and the task, on the way as `TorchDistributor` does."""
+    (folder / "task").write_bytes(cloudpickle.dumps((train_rank, task)))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     subprocess.run([*torchrun, "-m", "tests.ranks", str(folder)], cwd=ROOT, check=True)
     return [(folder / f"rank{rank}").read_bytes() for rank in range(ranks)]
 
 
 def main(folder: Path) -> None:
-    rest = json.loads((folder / "rest.json").read_text())
-    params = RqvaeParams(**rest["params"])
-    start, judged = (folder / "start").read_bytes(), np.load(folder / "judged.npy")
-    task = RankTask(tuple(rest["files"]), start, judged, params, rest["seed"])
+    train_rank, task = cloudpickle.loads((folder / "task").read_bytes())
     (folder / f"rank{os.environ['RANK']}").write_bytes(train_rank(task))
 
 

@@ -81,8 +81,9 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(
 
 
 def test_what_is_measured_is_what_the_folder_answers(store: Store, interactions: Path, tmp_path: Path) -> None:
-    """TIGER, split by time: Recall@10 of eval_report is that of the saved model; sequences hold the split."""
+    """TIGER of two processes, split by time: Recall@10 of eval_report is that of the saved model; the split is kept."""
     flags = ["--kind", "tiger", "--shape", "heads=2", "--shape", "head_width=8", "--run-id", "by-time"]
+    flags += ["--processes", "2", "--batch", "20"]
     assert (
         semid_train(
             store, interactions, tmp_path / "t", *flags, "--valid-from", "2026-01-05", "--test-from", "2026-01-06"
@@ -107,7 +108,9 @@ def test_what_is_measured_is_what_the_folder_answers(store: Store, interactions:
     assert value["recall_10", "all"] == pytest.approx((found == wanted[:, None]).any(axis=1).mean())
     assert value["users", "all"] == 50
     assert value["epochs", "all"] == 3
-    assert json.loads((tmp_path / "t" / "params.json").read_text())["plan"]["kind"] == "tiger"
+    about = json.loads((tmp_path / "t" / "params.json").read_text())
+    assert (about["plan"]["kind"], about["training"]["processes"]) == ("tiger", 2)
+    assert not list((tmp_path / "t").glob("checkpoint-*"))
 
 
 def test_what_cannot_be_trained_is_refused(
@@ -118,6 +121,8 @@ def test_what_cannot_be_trained_is_refused(
     assert semid_train(store, interactions, out, "--valid-from", "2026-01-05") == 2
     assert semid_train(store, interactions, out, "--shape", "lairs=2") == 2
     assert "lairs: not one of width" in capsys.readouterr().err
+    assert semid_train(store, interactions, out, "--processes", "64") == 2
+    assert "25 batches for 64 processes" in capsys.readouterr().err
     short = pd.read_parquet(interactions).groupby("user_id").head(2)
     short.to_parquet(tmp_path / "short.parquet")
     assert semid_train(store, tmp_path / "short.parquet", out) == 3

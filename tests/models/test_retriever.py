@@ -11,9 +11,11 @@ import pytest
 from semid.downstream import retriever
 from semid.downstream.corpus import Corpus, KnownIds, corpus
 from semid.downstream.plan import Plan
-from semid.downstream.training import TrainingParams, Watch
+from semid.downstream.retriever_ranks import RankTask, train_rank
+from semid.downstream.training import State, TrainingParams, Watch
 from semid.downstream.vocabulary import Vocabulary
 from semid.errors import ConfigError
+from tests import ranks
 
 ITEMS, STEPS = 12, 6
 VOCABULARY = Vocabulary(sizes=(4, 2), duplicates=2, users=5)
@@ -82,6 +84,22 @@ def test_both_kinds_learn_the_walk_and_answer_alike_from_a_folder(kind: str, wal
     loaded, known = retriever.load(tmp_path)
     np.testing.assert_array_equal(retriever.ranked(loaded, test.histories, known, 10), lists)
     assert trained(params, Watch(resume=kept[9]))[1] == whole
+
+
+@pytest.mark.parametrize("kind", ["decoder", "tiger"])
+def test_two_processes_hold_the_same_weights_and_learn_the_walk(kind: str, walks: Corpus, tmp_path: Path) -> None:
+    """Byte for byte the same on both, and as good as those of one process."""
+    plan = Plan(kind, SHAPES[kind], history=3, batch=20, seed=1)
+    params = TrainingParams(epochs=30, learning_rate=1e-2, warm_up=10, patience=30)
+    task = RankTask(walks, plan, params, minutes=60, checkpoint=tmp_path / "checkpoint.safetensors")
+    one, two = ranks.train(train_rank, task, tmp_path, 2)
+    assert one == two
+    made = retriever.retriever(walks.known, plan)
+    made.model.load_state_dict(State.from_bytes(one).weights)
+    made.model.eval()
+    test = walks.split.test
+    assert (retriever.ranked(made, test.histories, walks.known, 10)[:, 0] == test.targets).mean() > 0.7
+    assert State.from_bytes((tmp_path / "checkpoint.safetensors").read_bytes()).epoch == State.from_bytes(one).epoch
 
 
 def test_a_saved_corpus_is_the_same(walks: Corpus, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import repeatable
 from semid.quantize.rqvae_params import RqvaeParams
 from semid.quantize.rqvae_passes import Passes
-from semid.quantize.rqvae_ranks import RankTask
+from semid.quantize.rqvae_ranks import RankTask, train_rank
 from semid.quantize.rqvae_train import best_checkpoint, initial_codebook, nearest_step, reconstruction_judge
 from semid.quantize.shards import Shards
 from tests import ranks
@@ -52,7 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, np.
     folder, x = tmp_path_factory.mktemp("ranks"), clusters()
     out = held_out(x, PARAMS.held_out, "rqvae")
     task = RankTask(write_shards(x[~out], folder, 4), to_bytes(start_of(x[~out])), x[out], PARAMS, 3)
-    return (*ranks.train(task, folder, 2), x)
+    return (*ranks.train(train_rank, task, folder, 2), x)
 
 
 def test_ranks_agree_on_every_byte(trained: tuple[bytes, bytes, np.ndarray]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from semid.tables.lock import local_path
 
 NAMES = (
     *("kind", "shape", "history", "batch", "seed", "valid_from", "test_from"),
-    *("epochs", "minutes", "learning_rate", "patience", "beam", "threads"),
+    *("epochs", "minutes", "learning_rate", "patience", "beam", "threads", "processes"),
 )
 """Flags that tell one training from another."""
 
@@ -41,6 +42,8 @@ def add_training_flags(parser: argparse.ArgumentParser) -> argparse.ArgumentPars
     add("--patience", metavar="N", type=whole, default=training.patience, help=patience)
     add("--beam", metavar="N", type=at_least(10), default=training.beam, help="width of the search; %(default)s")
     add("--threads", metavar="N", type=whole, default=training.threads, help="of torch; %(default)s")
+    together = "that train together (TorchDistributor); %(default)s"
+    add("--processes", metavar="N", type=whole, default=training.processes, help=together)
     return parser
 
 
@@ -62,7 +65,8 @@ def plan_of(flags: argparse.Namespace) -> Plan:
 
 def training_of(flags: argparse.Namespace) -> Training:
     """Return how long is trained."""
-    return Training(flags.epochs, flags.minutes, flags.learning_rate, flags.patience, flags.beam, flags.threads)
+    names = [field.name for field in fields(Training)]
+    return Training(**{name: getattr(flags, name) for name in names})
 
 
 def days_of(flags: argparse.Namespace) -> tuple[date, date] | None:

@@ -44,6 +44,35 @@ class Retriever(Protocol):
         """Return a session that answers histories, none of them empty."""
 
 
+class Share(Protocol):
+    """What a process does of a training."""
+
+    def learner(self, model: nn.Module) -> nn.Module:
+        """Return what learns, with the model's parameters."""
+
+    def part(self, batches: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+        """Return the batches of an epoch that are this process's."""
+
+    def agreed(self, asked: Callable[[], float]) -> float:
+        """Return an answer that all processes act on."""
+
+
+class Alone:
+    """All of it, see `Share`."""
+
+    def learner(self, model: nn.Module) -> nn.Module:
+        """Return the model."""
+        return model
+
+    def part(self, batches: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
+        """Return all of them."""
+        return batches
+
+    def agreed(self, asked: Callable[[], float]) -> float:
+        """Return the answer."""
+        return asked()
+
+
 Made = Callable[[KnownIds, Plan], Retriever]
 KINDS: Mapping[str, Made] = {"decoder": DecoderRetriever, "tiger": TigerRetriever}
 
@@ -53,23 +82,41 @@ def retriever(known: KnownIds, plan: Plan) -> Retriever:
     return KINDS[plan.kind](known, plan)
 
 
-def fit(made: Retriever, corpus: Corpus, params: TrainingParams, watch: Watch) -> State:
+def fit(made: Retriever, corpus: Corpus, params: TrainingParams, watch: Watch, share: Share | None = None) -> State:
     """Train it, judged by NDCG@10 of validation, and return the state of the end.
+
+    Args:
+        made: The generator; it has the best weights in the end.
+        corpus: What it learns from.
+        params: How.
+        watch: Progress, checkpoints, a reason to stop and where to go on from.
+        share: This process's part when several train together; by default all of it.
 
     Raises:
         InputRefused: Nobody has a history and an item after it to be judged by.
     """
-    if not len(corpus.split.valid.targets) or not len(corpus.split.test.targets):
-        raise InputRefused("no history is long enough to be judged by", next_step="give users with three events")
-    sample = some(corpus.split.valid, params.seed)
+    refuse_unjudged(corpus)
+    sample, share = some(corpus.split.valid, params.seed), share or Alone()
 
     def judge() -> float:
         hits = hits_of(ranked(made, sample.histories, corpus.known, K), sample.targets)
         return float(per_user(hits, cutoffs=(K,))[f"ndcg_{K}"].mean())
 
-    state = train(made.model, lambda epoch: made.batches(corpus.split.train, epoch), judge, params, watch)
+    state = train(
+        share.learner(made.model),
+        lambda epoch: share.part(made.batches(corpus.split.train, epoch)),
+        lambda: share.agreed(judge),
+        params,
+        watch,
+    )
     made.model.eval()
     return state
+
+
+def refuse_unjudged(corpus: Corpus) -> None:
+    """Raise InputRefused when nobody has a history and an item after it to be judged by."""
+    if not len(corpus.split.valid.targets) or not len(corpus.split.test.targets):
+        raise InputRefused("no history is long enough to be judged by", next_step="give users with three events")
 
 
 def ranked(made: Retriever, log: Histories, known: KnownIds, width: int) -> NDArray[np.int32]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from semid.downstream.corpus import Corpus, corpus
@@ -19,11 +17,13 @@ from semid.downstream.plan import Plan
 from semid.downstream.vocabulary import Vocabulary
 from semid.errors import StoredDataError
 from semid.frames.sequences import to_sequences, with_leave_one_out, with_time_split, with_tokens
+from semid.ids import fingerprint
 from semid.measure.evaluation import Measure
 from semid.tables.registry import Card
 from semid.tables.store import Store
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from semid.downstream.training import State
 
 USERS = 2_000
 """Buckets of users (TIGER, arXiv 2305.05065, section 4)."""
@@ -40,6 +40,7 @@ class Training:
         patience: Judgements without a better one before it ends.
         beam: Width of the search on the test.
         threads: Of torch.
+        processes: That train together.
     """
 
     epochs: int = 40
@@ -48,6 +49,7 @@ class Training:
     patience: int = 5
     beam: int = 20
     threads: int = 1
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,31 +91,36 @@ def to_corpus(sequences: Sequences) -> Corpus:
 
 
 def train_retriever(
-    data: Corpus, plan: Plan, training: Training, folder: Path, run_id: str, about: Mapping[str, Any]
+    spark: SparkSession, data: Corpus, plan: Plan, training: Training, checkpoint: Path, about: Mapping[str, Any]
 ) -> list[Measure]:
-    """Train a generator, write it into `folder`, and return what it is worth on the test.
+    """Train a generator, write it beside its checkpoint, and return what it is worth on the test.
 
-    A checkpoint of the run in `folder` is gone on from, and removed in the end.
+    A checkpoint that is there is gone on from, and removed in the end.
     """
     from semid.downstream import retriever
-    from semid.downstream.training import State, TrainingParams, Watch
-    from semid.ids import fingerprint
 
+    folder = checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"checkpoint-{fingerprint(run_id)[:16]}.safetensors"
-    begun = time.process_time()
+    made = retriever.retriever(data.known, plan)
+    state = _fit(spark, made, data, plan, training, checkpoint)
+    retriever.save(folder, made, data.known, plan, {**about, "training": asdict(training)})
+    measures = [Measure("epochs", state.epoch), Measure("ndcg_10", state.best, slice="validation")]
+    measures += _judged(made, data, training.beam, plan.seed)
+    for left in folder.glob("checkpoint-*"):
+        left.unlink()
+    return measures
 
-    def keep(state: State) -> None:
-        unfinished = file.with_suffix(".new")
-        unfinished.write_bytes(state.to_bytes())
-        unfinished.replace(file)
 
-    def progress(epoch: int, facts: Mapping[str, float]) -> None:
-        told = ", ".join(f"{name} {value:.4f}" for name, value in facts.items())
-        log.info("epoch %d of %d after %.1f CPU min: %s", epoch, training.epochs, _minutes(begun), told)
+def checkpoint_of(folder: Path, run_id: str) -> Path:
+    """Return where a run keeps its training in a folder."""
+    return folder / f"checkpoint-{fingerprint(run_id)[:16]}.safetensors"
 
-    resume = State.from_bytes(file.read_bytes()) if file.exists() else None
-    watch = Watch(progress, keep, lambda: _minutes(begun) > training.minutes, resume)
+
+def _fit(spark: SparkSession, made: Any, data: Corpus, plan: Plan, training: Training, checkpoint: Path) -> State:
+    from semid.downstream import retriever
+    from semid.downstream.kept import kept_watch
+    from semid.downstream.training import TrainingParams
+
     params = TrainingParams(
         epochs=training.epochs,
         learning_rate=training.learning_rate,
@@ -121,14 +128,15 @@ def train_retriever(
         seed=plan.seed,
         threads=training.threads,
     )
-    made = retriever.retriever(data.known, plan)
-    state = retriever.fit(made, data, params, watch)
-    retriever.save(folder, made, data.known, plan, {**about, "training": asdict(training)})
-    measures = [Measure("epochs", state.epoch), Measure("ndcg_10", state.best, slice="validation")]
-    measures += _judged(made, data, training.beam, plan.seed)
-    for left in folder.glob("checkpoint-*"):
-        left.unlink()
-    return measures
+    if training.processes == 1:
+        return retriever.fit(made, data, params, kept_watch(checkpoint, training.epochs, training.minutes))
+    from semid.downstream.retriever_ranks import RankTask
+    from semid.frames.retrieval_ranks import fit_in_ranks
+
+    state = fit_in_ranks(spark, RankTask(data, plan, params, training.minutes, checkpoint), training.processes)
+    made.model.load_state_dict(state.weights)
+    made.model.eval()
+    return state
 
 
 def _judged(made: Any, data: Corpus, width: int, seed: int) -> Iterator[Measure]:
@@ -144,7 +152,3 @@ def _judged(made: Any, data: Corpus, width: int, seed: int) -> Iterator[Measure]
     free = retriever.some(test, seed).histories
     yield Measure("invalid_ids_free_beam", retriever.invalid_share(made, free, known, width))
     yield Measure("examples_without_id", data.left_out)
-
-
-def _minutes(begun: float) -> float:
-    return (time.process_time() - begun) / 60

@@ -7,7 +7,6 @@ and network). Rows are read block by block and never held together.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor, distributed
 
 from semid.quantize.base import Floats
 from semid.quantize.codebook import from_bytes, to_bytes
-from semid.quantize.interface import interface_towards
+from semid.quantize.process_group import process_group
 from semid.quantize.rqvae import RqvaeCodebook
 from semid.quantize.rqvae_module import repeatable
 from semid.quantize.rqvae_params import RqvaeParams
@@ -51,16 +50,8 @@ def train_rank(task: RankTask) -> bytes:
 
     Every rank returns the same bytes: all have the same parameters after every step.
     """
-    # Left to itself gloo listens where the machine's own name leads, which on many is 127.0.1.1: nobody finds it there.
-    interface = interface_towards(os.environ["MASTER_ADDR"])
-    if interface is not None:
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
-    distributed.init_process_group("gloo")
-    try:
-        with repeatable(1):
-            return to_bytes(_trained(task))
-    finally:
-        distributed.destroy_process_group()
+    with process_group(), repeatable(1):
+        return to_bytes(_trained(task))
 
 
 def _trained(task: RankTask) -> RqvaeCodebook:

@@ -1,0 +1,31 @@
+"""A generator learnt by several processes that Spark starts: on this machine, or on the executors of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyspark.ml.torch.distributor import TorchDistributor
+from pyspark.sql import SparkSession
+
+from semid.downstream.retriever import refuse_unjudged
+from semid.downstream.retriever_ranks import RankTask, refuse_small, train_rank
+from semid.downstream.training import State
+
+
+def fit_in_ranks(spark: SparkSession, task: RankTask, processes: int) -> State:
+    """Return the state that the processes ended with; its weights are the best ones.
+
+    Under a local master they run here and keep the checkpoint. On executors, which do not see this machine's files,
+    nothing is kept: a training that is killed begins anew.
+
+    Raises:
+        InputRefused: Nobody has a history to be judged by.
+        ConfigError: There are too few histories for so many processes.
+    """
+    refuse_unjudged(task.corpus)
+    refuse_small(task, processes)
+    local = str(spark.sparkContext.master).startswith("local")
+    given = task if local else replace(task, checkpoint=None)
+    told = TorchDistributor(processes, local_mode=local, use_gpu=False).run(train_rank, given)
+    assert told is not None, "every rank returns bytes"
+    return State.from_bytes(told)
