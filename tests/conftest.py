@@ -13,8 +13,9 @@ from hypothesis import settings
 from semid.config import SparkConfig
 
 # No test has a time limit: on busy cores an example takes as long as it takes. No examples are kept either: writing them
-# was a seventh of the unit tests' time.
-settings.register_profile("semid", deadline=None, database=None)
+# was a seventh of the unit tests' time. Sixty of Hypothesis's hundred: every run draws others, and tests/unit is to take ten
+# seconds.
+settings.register_profile("semid", deadline=None, database=None, max_examples=60)
 settings.load_profile("semid")
 
 # pytest-xdist runs its workers from a string, so their main module has no file. PySpark's Connect package, which Great
