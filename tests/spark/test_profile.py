@@ -55,6 +55,17 @@ def test_each_broken_rule_is_counted_in_any_order(spark: SparkSession) -> None:
     assert sum(found.levels[0].state) == 21 - 2, "codes outside a level and missing ones are in no count"
 
 
+def test_every_row_of_an_item_is_counted(spark: SparkSession) -> None:
+    """Two stand for three equal ones where rows are compared, but the count of rows has all three."""
+    found = counted(
+        tiny.frame(spark, [*tiny.STAGED, tiny.STAGED[0], tiny.STAGED[0]], "semantic_id_staged"),
+        tiny.frame(spark, tiny.CURRENT, "semantic_id"),
+        tiny.frame(spark, tiny.CATALOG, "item_catalog"),
+        tiny.frame(spark, [tiny.change_row("e", "0-1#2")], "semantic_id_change"),
+    )
+    assert (found.facts["state_rows"], found.facts["items_with_many_ids"]) == (SOUND["state_rows"] + 2, 1)
+
+
 def test_nothing_staged_and_nothing_published(spark: SparkSession) -> None:
     """Empty tables give counts of zero, and no mean error rather than a mean of zero."""
     names = ("semantic_id_staged", "semantic_id", "item_catalog", "semantic_id_change")

@@ -109,8 +109,8 @@ class Store:
             return
         frame, known = self.frame(rows, name), self._seen.get((name,))
         self.append(frame, name)
-        # What `rows` would read now, unless somebody else has committed in between: .1 s for .45.
-        if known is not None and self.version(name) == known[0] + 1:
+        if known is not None:
+            # What `rows` would read: .1 s for .45. Where somebody else has committed in between the version is another.
             self._seen[(name,)] = known[0] + 1, known[1] + frame.collect()
 
     def frame(self, rows: Sequence[Mapping[str, Any]], name: str) -> DataFrame:
