@@ -1,6 +1,6 @@
 """Take a feed into the item catalog: check every row, set the bad ones aside, write what differs.
 
-Reads: the feed and its image files, item_catalog.
+Reads: the feed and its image files, item_catalog; of a feed that was taken in before, see `same_feed`, only the bytes.
 Writes: item_quarantine, item_catalog; item_embedding when the feed brings the vectors.
 Exit codes: 0 done or nothing to do, 2 configuration, 3 feed refused (nothing was written), 5 another run holds
 the warehouse.
@@ -9,14 +9,17 @@ the warehouse.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames import changes, intake, supplied
 from semid.frames.illustrate import illustrated
-from semid.frames.ingest import open_feed, refuse_changed
-from semid.tables import catalog
+from semid.frames.ingest import Feed, open_feed, refuse_changed
+from semid.tables import catalog, same_feed
 from semid.text.model import fingerprint_of
+
+log = logging.getLogger(__name__)
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -26,9 +29,26 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Read the feed, judge its rows, and write the difference to the stored catalog."""
+    config = ctx.config
+    feed = open_feed(ctx.spark, config, intake.rules_of(config).template)
+    return _known(ctx, feed) or _judged(ctx, feed)
+
+
+def _known(ctx: Context, feed: Feed) -> StepResult | None:
+    """Return the result of a feed that was taken in before and cannot change anything; None for any other."""
+    taken = same_feed.taken_as(ctx.store, ctx.config, feed.fingerprint)
+    then = same_feed.earlier(ctx.store, ctx.config, taken)
+    if then is None or not same_feed.quarantined_again(ctx.store, then, ctx.run_id):
+        return None
+    log.info("    the feed is byte for byte that of run %s: its rows are not read again", then.run_id)
+    nothing = dict.fromkeys(intake.CHANGES, 0)
+    return StepResult(then.rows_in, 0, {**then.metrics, **nothing, "same_feed_as": then.run_id})
+
+
+def _judged(ctx: Context, feed: Feed) -> StepResult:
+    """Judge every row of the feed, and write what differs."""
     config, store = ctx.config, ctx.store
     rules = intake.rules_of(config)
-    feed = open_feed(ctx.spark, config, rules.template)
     model = fingerprint_of(config) if rules.supplied else None  # refuses images beside supplied vectors
     stored = store.read("item_catalog")
     dim = catalog.stored_dim(store, model) if model else None
@@ -48,8 +68,9 @@ def main(ctx: Context) -> StepResult:
                 supplied.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
             written = changes.to_written_rows(found.rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
-    metrics = {**changed, **found.metrics(), **counts.metrics(), "feed_fingerprint": feed.fingerprint}
-    return StepResult(counts.read, total, metrics)
+    taken = same_feed.taken_as(store, config, feed.fingerprint)
+    marks = {"feed_fingerprint": feed.fingerprint, "taken_as": taken}
+    return StepResult(counts.read, total, {**changed, **found.metrics(), **counts.metrics(), **marks})
 
 
 JOB = Job("ingest_catalog", arg_parser, main, reads=())

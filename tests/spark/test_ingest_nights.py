@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from semid.cli.job import run_job
+from semid.frames import intake
 from semid.jobs.ingest_catalog import JOB
 from semid.tables.store import Store
 
@@ -100,3 +103,60 @@ def test_returned_and_kept(ingested: Any) -> None:
 def test_reasons_are_counted(ingested: Any) -> None:
     """Each night's run tells why rows were set aside."""
     assert [counts["reasons"] for _, counts in ingested] == [{}, {"no_text": 1}, {"no_text": 1}, {"no_text": 1}]
+
+
+class Again:
+    """A feed of one item and a bad row that comes night after night."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.feed, self.nights = store, folder / "feed.jsonl", 0
+        self.feed.write_text("".join(json.dumps(row) + "\n" for row in (item("a"), item("b", None))))
+
+    def take(self, *settings: str) -> Row:
+        """Take the feed in on the next night and return what the run counted."""
+        self.nights += 1
+        words = [word for setting in ("catalog.max_quarantined=0.6", *settings) for word in ("--set", setting)]
+        flags = ["--warehouse", self.store.warehouse, "--catalog", str(self.feed), "--run-id", f"n{self.nights}"]
+        assert run_job(JOB, [*flags, "--run-date", f"2026-01-{self.nights:02}", *words]) == 0
+        (run,) = self.store.read("run").where(f"run_id = 'n{self.nights}'").collect()
+        return {"rows_in": run.rows_in, "rows_out": run.rows_out, **json.loads(run.metrics)}
+
+    def set_aside(self) -> list[tuple[str, str]]:
+        rows = self.store.read("item_quarantine").collect()
+        return sorted((row.run_id, row.raw) for row in rows)
+
+
+@pytest.fixture
+def again(spark: SparkSession, tmp_path: Path) -> Again:
+    return Again(Store(spark, str(tmp_path / "warehouse")), tmp_path)
+
+
+def test_same_feed_is_not_read_again(again: Again, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes count what they counted, change nothing, set the same rows aside, and no row is read."""
+    first = again.take()
+    version = again.store.version("item_catalog")
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "to_feed_rows", lambda *_: pytest.fail("the feed was read"))
+        second, third = again.take(), again.take()
+    assert "same_feed_as" not in first
+    assert (second.pop("same_feed_as"), third.pop("same_feed_as")) == ("n1", "n2")
+    assert second == third == first | {"new": 0, "rows_out": 0}
+    assert again.store.version("item_catalog") == version
+    assert [run for run, _ in again.set_aside()] == ["n1", "n2", "n3"]
+    assert len({raw for _, raw in again.set_aside()}) == 1
+
+
+@pytest.mark.parametrize("change", ["feed", "rules", "catalog", "quarantine"])
+def test_feed_is_read_when_anything_differs(again: Again, change: str) -> None:
+    """Another byte in the feed, another rule, another catalog, or rows set aside that are gone: all rows are judged."""
+    again.take()
+    if change == "feed":
+        again.feed.write_text(again.feed.read_text().replace('"t"', '"u"'))
+    elif change == "catalog":
+        again.store.delta("item_catalog").update(set={"title": F.lit("by hand")})
+    elif change == "quarantine":
+        again.store.delta("item_quarantine").delete()
+    found = again.take(*(["text.separator=' / '"] if change == "rules" else []))
+    assert "same_feed_as" not in found
+    assert again.set_aside()[-1][0] == "n2"
+    assert [row.title for row in again.store.read("item_catalog").collect()] == ["u" if change == "feed" else "t"]
