@@ -35,7 +35,7 @@ class OfDecoder:
     def __init__(self) -> None:
         # every possible ID is an item here, so that any of them can be scored as the next item of a history
         self.rows = np.concatenate([IDS, EVERY])
-        shape = DecoderShape(width=16, layers=2, code_layers=2, heads=2, hidden=32, history=8)
+        shape = DecoderShape(width=16, layers=2, heads=2, hidden=32, history=8)
         self.model = sharpened(HistoryDecoder(self.rows, VOCABULARY, shape))
 
     def begin(self) -> beam.Session:

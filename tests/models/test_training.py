@@ -87,9 +87,9 @@ def test_the_best_judged_weights_are_kept_and_waiting_ends_the_training():
     state = train(model, batches, lambda: next(told), params, watch)
     assert facts == [(1, 1.0), (2, 3.0), (3, 2.0), (4, 0.0)]
     assert (state.epoch, state.best, state.waited) == (4, 3.0, 2)
-    second = kept[1].tensors["model.embedding.weight"]
-    assert torch.equal(model.embedding.weight, second)
-    assert not torch.equal(state.tensors["model.embedding.weight"], second)
+    second = kept[1].tensors["model.tree.code.weight"]
+    assert torch.equal(model.tree.code.weight, second)
+    assert not torch.equal(state.tensors["model.tree.code.weight"], second)
 
 
 def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine_to_zero():
@@ -103,10 +103,10 @@ def test_a_checkpoint_that_is_broken_or_of_another_model_is_refused():
     with pytest.raises(StoredDataError, match="not a training checkpoint"):
         State.from_bytes(data[: len(data) // 2])
     state = State.from_bytes(data)
-    state.tensors["model.embedding.weight"][0, 0] = torch.nan
+    state.tensors["model.tree.code.weight"][0, 0] = torch.nan
     with pytest.raises(StoredDataError, match="not finite") as refused:
         State.from_bytes(state.to_bytes())
-    assert refused.value.problems == ("model.embedding.weight",)
+    assert refused.value.problems == ("model.tree.code.weight",)
     other = HistoryDecoder(IDS, VOCABULARY, DecoderShape(width=16, layers=2, heads=2, hidden=32, history=6))
     with pytest.raises(StoredDataError, match="not those of this model"):
         train(other, batches, lambda: 0.0, PARAMS, Watch(resume=State.from_bytes(data)))

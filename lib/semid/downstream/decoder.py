@@ -1,8 +1,8 @@
 """A compact causal decoder of semantic IDs (torch) that learns from every place of a history.
 
-RQ-Transformer (arXiv 2203.01941) over users' histories: a causal Transformer over items, an item being the sum of its
-codes' embeddings, and a small one over the codes of the item to come. A history of n items gives n - 1 lessons in one
-pass over n places; TIGER (`tiger`) reads levels * n tokens for each of them. Output weights are the codes' embeddings.
+A causal Transformer reads items, an item being the sum of its prefixes' vectors, and says the next one's ID down the
+tree of the prefixes (`prefix_tree`): from what was read and the prefix so far, which child comes. A history of n items
+gives n - 1 lessons in one pass over n places; TIGER (`tiger`) reads levels * n tokens for each of them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
+from semid.downstream.prefix_tree import ROOT, PrefixTree
 from semid.downstream.sequences import NO_ITEM, Histories
-from semid.downstream.transformer import Block, Pair, RelativeBias, initialise, of_parents
+from semid.downstream.transformer import Block, RelativeBias, initialise
 from semid.downstream.vocabulary import Vocabulary
+
+ROWS = 2_048
+"""Prefixes whose children are compared at once while answering: of 150 each, 128 wide, 0.3 GB."""
 
 
 @dataclass(frozen=True)
@@ -25,29 +28,29 @@ class DecoderShape:
     """Sizes of the decoder.
 
     Args:
-        width: Of items and codes.
+        width: Of items and prefixes.
         layers: Blocks over items.
-        code_layers: Blocks over the codes of an item.
         heads: Heads of each block; they share the width.
         hidden: Width of the feed-forward parts.
         dropout: Share of activations dropped while learning.
         history: Most items read of a history, the newest.
+        prefixes: Most prefixes with a vector of their own, see `PrefixTree`.
     """
 
     width: int = 128
     layers: int = 2
-    code_layers: int = 1
     heads: int = 4
     hidden: int = 512
-    dropout: float = 0.2
+    dropout: float = 0.5
     history: int = 50
+    prefixes: int = 65_536
 
 
 class HistoryDecoder(nn.Module):  # type: ignore[misc]
     """Foretells the ID of the next item from the IDs of the items before it.
 
     Args:
-        ids: The ID (items, levels) of each item, from `Vocabulary.ids`.
+        ids: The ID (items, levels) of each item, from `Vocabulary.ids`; it says no others.
         vocabulary: Of the IDs.
         shape: Its sizes.
         seed: Of the first weights.
@@ -55,19 +58,14 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
 
     def __init__(self, ids: NDArray[np.int32], vocabulary: Vocabulary, shape: DecoderShape, seed: int = 0) -> None:
         super().__init__()
-        self.sizes, self.offsets, self.shape = vocabulary.level_sizes, vocabulary.level_offsets, shape
-        tokens = np.concatenate([vocabulary.tokens(ids), np.full((1, ids.shape[1]), Vocabulary.PAD)])  # for NO_ITEM
-        self.register_buffer("tokens", torch.from_numpy(tokens).long(), persistent=False)
-        self.embedding = nn.Embedding(vocabulary.size - vocabulary.users, shape.width)
+        self.sizes, self.shape, width = vocabulary.level_sizes, shape, shape.width
+        self.tree = PrefixTree(ids, vocabulary, width, shape.prefixes)
         self.dropout = nn.Dropout(shape.dropout)
-        heads = (shape.heads, shape.width // shape.heads)
-        self.blocks, self.code_blocks = (
-            nn.ModuleList(Block(shape.width, heads, shape.hidden, shape.dropout) for _ in range(count))
-            for count in (shape.layers, shape.code_layers)
-        )
-        self.distances = RelativeBias(shape.heads, shape.history)
-        self.code_distances = RelativeBias(shape.heads, ids.shape[1])
-        self.norm, self.code_norm = nn.RMSNorm(shape.width), nn.RMSNorm(shape.width)
+        heads = (shape.heads, width // shape.heads)
+        self.blocks = nn.ModuleList(Block(width, heads, shape.hidden, shape.dropout) for _ in range(shape.layers))
+        self.distances, self.norm = RelativeBias(shape.heads, shape.history), nn.RMSNorm(width)
+        self.of_history = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in self.sizes)
+        self.of_prefix = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in self.sizes[1:])
         initialise(self, torch.Generator().manual_seed(seed))
 
     def forward(self, items: Tensor) -> Tensor:
@@ -77,12 +75,12 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
             items: Item rows (batch, places), oldest at the left, `NO_ITEM` at the right.
         """
         told = items[:, 1:] != NO_ITEM
-        answers = self.tokens[items[:, 1:][told]]
+        paths = self.tree.items[items[:, 1:][told]]
         before = self._states(items[:, :-1])[told]
-        losses = [
-            functional.cross_entropy(logits, answers[:, level] - self.offsets[level])
-            for level, logits in enumerate(self._logits(before, answers))
-        ]
+        said, nodes, losses = torch.zeros_like(before), torch.full_like(paths[:, 0], ROOT), []
+        for level, children in enumerate(paths.T):
+            losses.append(self.tree.loss(nodes, children, self.queries(before, said, level), level))
+            said, nodes = said + self.dropout(self.tree.vectors(children)), children
         return torch.stack(losses).sum()
 
     def begin(self, items: Tensor) -> Answer:
@@ -94,57 +92,55 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
         last = (items != NO_ITEM).sum(dim=1) - 1
         return Answer(self, self._states(items)[torch.arange(len(items)), last])
 
-    def log_probs(self, state: Tensor, level: int) -> Tensor:
-        """Return (..., size) the log-probabilities of the codes of `level` in `state` (..., width)."""
-        first = self.offsets[level]
-        return functional.log_softmax(state @ self.embedding.weight[first : first + self.sizes[level]].T, dim=-1)
-
-    def over_codes(self, x: Tensor, bias: Tensor, pasts: list[Pair] | None) -> tuple[Tensor, list[Pair]]:
-        """Return `x` (batch, places, width) behind the blocks over codes, and their caches."""
-        after = []
-        for layer, block in enumerate(self.code_blocks):
-            x, memory = block(x, bias, pasts[layer] if pasts else None)
-            after.append(memory)
-        return self.code_norm(x), after
+    def queries(self, before: Tensor, said: Tensor, level: int) -> Tensor:
+        """Return (n, width) what is asked of the children at `level`, from histories' states and the prefixes' sums."""
+        asked = self.of_history[level](before)
+        return asked + self.of_prefix[level - 1](said) if level else asked
 
     def _states(self, items: Tensor) -> Tensor:
         """Return (batch, places, width) what the items up to each place say of the next."""
-        x = self.dropout(self.embedding(self.tokens[items]).sum(dim=2))
+        # Scaled as in arXiv 1706.03762: else the first block's answers, of order 1, drown the items, of order .05.
+        x = self.dropout(self.tree.vectors(self.tree.items[items]).sum(dim=2)) * self.shape.width**0.5
         bias = self.distances.causal(items.shape[1])
         for block in self.blocks:
             x, _ = block(x, bias)
         return self.norm(x)
 
-    def _logits(self, before: Tensor, answers: Tensor) -> list[Tensor]:
-        """Return per level (n, size) the logits of the codes `answers` (n, levels), given states (n, width)."""
-        known = torch.cat([before[:, None], self.embedding(answers[:, :-1])], dim=1)
-        states, _ = self.over_codes(self.dropout(known), self.code_distances.causal(known.shape[1]), None)
-        return [
-            states[:, level] @ self.embedding.weight[first : first + size].T
-            for level, (first, size) in enumerate(zip(self.offsets, self.sizes, strict=True))
-        ]
-
 
 class Answer:
-    """A `HistoryDecoder` in the middle of a beam search: it keeps keys and values of the codes said so far."""
+    """A `HistoryDecoder` in the middle of a beam search: each hypothesis has its prefix and the sum of its vectors."""
 
     def __init__(self, model: HistoryDecoder, states: Tensor) -> None:
-        self._model, self._level, self._width = model, 0, 1
-        self._bias = model.code_distances.causal(len(model.sizes))
-        self._state, self._pasts = model.over_codes(states[:, None], self._bias[:, :1, :1], None)
+        self._model, self._states, self._level = model, states, 0
+        self._nodes = torch.full((len(states), 1), ROOT, device=states.device)
+        self._said = torch.zeros_like(states)[:, None]
 
     def first(self) -> Tensor:
         """See `beam.Session`."""
-        return self._model.log_probs(self._state, 0)
+        return self._log_probs()
 
     def next(self, parents: Tensor, codes: Tensor) -> Tensor:
-        """See `beam.Session`."""
-        pasts = of_parents(self._pasts, parents, self._width)
-        known = self._model.embedding(codes + self._model.offsets[self._level]).flatten(0, 1)[:, None]
-        self._level, self._width = self._level + 1, codes.shape[1]
-        bias = self._bias[:, self._level : self._level + 1, : self._level + 1]
-        self._state, self._pasts = self._model.over_codes(known, bias, pasts)
-        return self._model.log_probs(self._state[:, 0].unflatten(0, codes.shape), self._level)
+        """See `beam.Session`; a code that no ID goes on with has the log-probability -inf."""
+        self._nodes = self._model.tree.child(self._nodes.gather(1, parents), codes, self._level)
+        before = self._said.gather(1, parents[..., None].expand(-1, -1, self._said.shape[2]))
+        self._said, self._level = before + self._model.tree.vectors(self._nodes), self._level + 1
+        return self._log_probs()
+
+    def _log_probs(self) -> Tensor:
+        histories = torch.arange(len(self._states)).repeat_interleave(self._nodes.shape[1])
+        asked = zip(histories.split(ROWS), self._nodes.flatten().split(ROWS), self._said.flatten(0, 1).split(ROWS),
+                    strict=True)  # fmt: skip
+        parts = [self._among_children(self._states[rows], nodes, said) for rows, nodes, said in asked]
+        return torch.cat(parts).unflatten(0, self._nodes.shape)
+
+    def _among_children(self, states: Tensor, nodes: Tensor, said: Tensor) -> Tensor:
+        """Return (n, size) the log-probabilities of the codes behind `nodes` (n,)."""
+        tree, level = self._model.tree, self._level
+        edges = tree.edges(nodes)
+        told = tree.log_probs(edges, self._model.queries(states, said, level), level)
+        found = told.new_full((len(nodes), self._model.sizes[level]), -torch.inf)
+        found[edges.rows, tree.tokens[edges.nodes] - tree.offsets[level]] = told
+        return found
 
 
 def rows_by_length(log: Histories, length: int, batch: int, rng: np.random.Generator) -> list[NDArray[np.int32]]:

@@ -41,17 +41,22 @@ class Transitions:
         """Number of distinct IDs."""
         return len(self.buckets) - 1
 
-    def find(self, ids: Ints) -> NDArray[np.int64]:
-        """Return (n,) the number of each ID (n, levels) in sorted order, -1 for an ID that no item has."""
-        state = np.zeros(len(ids), np.int64)
-        valid = np.ones(len(ids), np.bool_)
-        for size, starts, codes, asked in zip(self.sizes, self.starts, self.codes, ids.T, strict=True):
+    def walk(self, ids: Ints) -> NDArray[np.int64]:
+        """Return (n, levels) the number of each prefix of IDs (n, levels), -1 for one that no item's ID begins with."""
+        state, valid = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
+        walked = np.empty(ids.shape, np.int64)
+        levels = zip(self.sizes, self.starts, self.codes, ids.T, strict=True)
+        for level, (size, starts, codes, asked) in enumerate(levels):
             keys = np.repeat(np.arange(len(starts) - 1), np.diff(starts)) * size + codes  # ascending, as states are
             wanted = state * size + asked
-            edge = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            valid &= (asked >= 0) & (asked < size) & (keys[edge] == wanted)
-            state = edge
-        return np.where(valid, state, -1)
+            state = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            valid &= (asked >= 0) & (asked < size) & (keys[state] == wanted)
+            walked[:, level] = np.where(valid, state, -1)
+        return walked
+
+    def find(self, ids: Ints) -> NDArray[np.int64]:
+        """Return (n,) the number of each ID (n, levels) in sorted order, -1 for an ID that no item has."""
+        return self.walk(ids)[:, -1]
 
     def dense(self, level: int) -> Ints:
         """Return (states, size) the next state of each prefix and code of `level` (from 0), -1 where there is none."""
