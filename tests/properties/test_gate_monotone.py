@@ -24,6 +24,8 @@ any_check = st.builds(
     Check, st.sampled_from(["table", "contract", "promotion"]), st.text(max_size=5), numbers | nothing, statuses
 )
 
+sound_check = st.builds(Check, st.just("table"), st.just("m"), numbers, st.sampled_from(["pass", "warn", "info"]))
+
 WORSE_WHEN_HIGH = {
     "uncovered_items": 10_000, "changed_ids": 9_400, "largest_bucket_contents": 9_000, "arrival_error": 9,
 }  # fmt: skip
@@ -130,3 +132,38 @@ def test_items_that_keep_less_never_give_a_promotion_a_better_verdict(rows: list
     after[at] -= rows[at]
     assert judged_by(before) <= judged_by(after)
     assert [judged_by(counts) for counts in ([0, 0, 0, 0], [0, 0, 0, 9], [9, 0, 0, 0])] == [3, 1, 3]
+
+
+@given(st.lists(sound_check, max_size=5), nothing, statuses, st.data())
+def test_missing_evidence_never_passes(checks, value, status, data):
+    """A check without a finite value blocks, whatever its status says and wherever it stands."""
+    checks.insert(data.draw(st.integers(0, len(checks))), Check("table", "m", value, status))
+    verdict = decide(checks)
+    assert verdict.status == "block"
+    assert any("missing evidence" in reason for reason in verdict.reasons)
+
+
+@given(st.lists(any_check, max_size=6), any_check)
+def test_one_more_check_never_improves_a_verdict(checks, extra):
+    """Adding a check to some leaves the verdict as it is or makes it worse."""
+    rank = ["pass", "warn", "block"]
+    if checks:
+        assert rank.index(decide([*checks, extra]).status) >= rank.index(decide(checks).status)
+
+
+@given(st.lists(any_check, min_size=1, max_size=6), st.randoms())
+def test_order_of_checks_does_not_decide(checks, random):
+    """The verdict's status depends on which checks there are, not on their order."""
+    shuffled = checks[:]
+    random.shuffle(shuffled)
+    assert decide(shuffled).status == decide(checks).status
+
+
+@given(numbers, numbers, numbers)
+def test_thresholds_act_at_the_number_itself(value, warn, block):
+    """Both directions: at the block threshold a value blocks, and only beyond the warn threshold it passes."""
+    assert (rising(value, warn, block) == "block") == (value >= block)
+    assert (falling(value, warn, block) == "block") == (value <= block)
+    assert rising(block, warn, block) == falling(block, warn, block) == "block"
+    assert rising(math.nan, warn, block) == falling(math.nan, warn, block) == "block"
+    assert rising(value, math.nan, math.nan) == "block"

@@ -1,4 +1,4 @@
-"""Statistics of drift: known answers, a second implementation, and properties."""
+"""Statistics of drift: known answers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.spatial.distance import jensenshannon
 
 from semid.measure.drift import (
-    js_distance,
     perplexity,
     psi,
     psi_without_drift,
     uniform_collision_rate,
-    used_codes,
-)
-
-counts = st.lists(st.integers(0, 500), min_size=2, max_size=40).map(np.array)
-pairs = st.integers(2, 30).flatmap(
-    lambda k: st.tuples(*[st.lists(st.integers(0, 500), min_size=k, max_size=k).map(np.array)] * 2)
 )
 
 
@@ -32,29 +22,10 @@ def test_perplexity_known_answers():
     assert math.isnan(perplexity(np.array([0, 0])))
 
 
-@given(counts)
-def test_perplexity_lies_between_one_and_used_codes(x):
-    """No distribution has more effective codes than it uses."""
-    if x.sum() > 0:
-        assert 1 - 1e-9 <= perplexity(x) <= used_codes(x) + 1e-9
-
-
 def test_psi_known_answer():
     """(p - q) ln(p / q) by hand, with half a count added to each code: p = (.75, .25), q = (.25, .75)."""
     a, b = np.array([7, 2]), np.array([2, 7])
     assert psi(a, b) == pytest.approx(2 * 0.5 * math.log(3))
-
-
-@given(pairs)
-def test_psi_is_symmetric_and_not_negative(pair):
-    """PSI does not depend on which side is the reference, and equal counts have none."""
-    a, b = pair
-    if a.sum() and b.sum():
-        assert psi(a, b) == pytest.approx(psi(b, a))
-        assert psi(a, b) >= 0
-        assert psi(a, a) == 0
-    else:
-        assert math.isnan(psi(a, b))
 
 
 def test_psi_of_equal_distributions_matches_its_expectation():
@@ -65,16 +36,6 @@ def test_psi_of_equal_distributions_matches_its_expectation():
     expected = psi_without_drift(*draws[0])
     assert expected == pytest.approx(127 * (1 / 5000 + 1 / 20000))
     assert np.mean([psi(a, b) for a, b in draws]) == pytest.approx(expected, rel=0.1)
-
-
-@given(pairs)
-def test_js_distance_agrees_with_scipy(pair):
-    """The same number as scipy's jensenshannon in base 2."""
-    a, b = pair
-    if a.sum() and b.sum():
-        assert js_distance(a, b) == pytest.approx(float(np.nan_to_num(jensenshannon(a, b, base=2))), abs=1e-6)
-    else:
-        assert math.isnan(js_distance(a, b))
 
 
 def test_uniform_collision_rate_known_answers():
