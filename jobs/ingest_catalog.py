@@ -9,17 +9,14 @@ the warehouse.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 
 from semid.cli.job import Context, Job, StepResult, job_parser, run_job
 from semid.frames import changes, intake, supplied
 from semid.frames.illustrate import illustrated
-from semid.frames.ingest import Feed, open_feed, refuse_changed
+from semid.frames.ingest import open_feed, refuse_changed
 from semid.tables import catalog, same_feed
 from semid.text.model import fingerprint_of
-
-log = logging.getLogger(__name__)
 
 
 def arg_parser() -> argparse.ArgumentParser:
@@ -29,26 +26,11 @@ def arg_parser() -> argparse.ArgumentParser:
 
 def main(ctx: Context) -> StepResult:
     """Read the feed, judge its rows, and write the difference to the stored catalog."""
-    config = ctx.config
-    feed = open_feed(ctx.spark, config, intake.rules_of(config).template)
-    return _known(ctx, feed) or _judged(ctx, feed)
-
-
-def _known(ctx: Context, feed: Feed) -> StepResult | None:
-    """Return the result of a feed that was taken in before and cannot change anything; None for any other."""
-    taken = same_feed.taken_as(ctx.store, ctx.config, feed.fingerprint)
-    then = same_feed.earlier(ctx.store, ctx.config, taken)
-    if then is None or not same_feed.quarantined_again(ctx.store, then, ctx.run_id):
-        return None
-    log.info("    the feed is byte for byte that of run %s: its rows are not read again", then.run_id)
-    nothing = dict.fromkeys(intake.CHANGES, 0)
-    return StepResult(then.rows_in, 0, {**then.metrics, **nothing, "same_feed_as": then.run_id})
-
-
-def _judged(ctx: Context, feed: Feed) -> StepResult:
-    """Judge every row of the feed, and write what differs."""
     config, store = ctx.config, ctx.store
     rules = intake.rules_of(config)
+    feed = open_feed(ctx.spark, config, rules.template)
+    if then := same_feed.taken_before(store, config, feed.fingerprint, ctx.run_id):
+        return StepResult(then.rows_in, 0, {**then.metrics, **intake.NO_CHANGE, "same_feed_as": then.run_id})
     model = fingerprint_of(config) if rules.supplied else None  # refuses images beside supplied vectors
     stored = store.read("item_catalog")
     dim = catalog.stored_dim(store, model) if model else None

@@ -30,6 +30,7 @@ from semid.text.render import template
 
 CHANGES = ("new", "changed", "returned", REMOVED, "content_changed")
 """What becomes of items; the last counts those of the changed ones that have another content."""
+NO_CHANGE = dict.fromkeys(CHANGES, 0)
 _EXAMPLES = 10
 
 

@@ -7,6 +7,7 @@ judging took 87 s of a night that had nothing to do.
 from __future__ import annotations
 
 import json
+import logging
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from semid.ids import fingerprint
 from semid.tables.catalog import replace_quarantine
 from semid.tables.store import Store
 
-STEP = "ingest_catalog"
+log = logging.getLogger(__name__)
+
+_JOB = "ingest_catalog"
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,37 @@ def taken_as(store: Store, config: SemidConfig, feed: str) -> str:
     return fingerprint([feed, rules, state, __version__, unicodedata.unidata_version])
 
 
-def earlier(store: Store, config: SemidConfig, taken: str) -> Earlier | None:
-    """Return the newest run that ended where `taken` says that this one begins; None when there is none.
+def taken_before(store: Store, config: SemidConfig, feed: str, run_id: str) -> Earlier | None:
+    """Return the newest run that took the feed in and left all as it is now; its bad rows become this run's as well.
 
-    With images there is none: their files are no part of the feed's bytes.
+    Args:
+        store: The warehouse.
+        config: The rules. With images there is no such run: their files are no part of the feed's bytes.
+        feed: The feed's own fingerprint.
+        run_id: This run.
+
+    Returns:
+        None, and nothing is written, when there is none, or the rows that it set aside are not all kept.
     """
     if config.images.on:
         return None
-    done = [row for row in store.rows("run") if row.job == STEP and row.status == "done"]
+    then = _ended_as(store, taken_as(store, config, feed))
+    if then is None or not _quarantined_again(store, then, run_id):
+        return None
+    log.info("    the feed is byte for byte that of run %s: its rows are not read again", then.run_id)
+    return then
+
+
+def _ended_as(store: Store, taken: str) -> Earlier | None:
+    done = [row for row in store.rows("run") if row.job == _JOB and row.status == "done"]
     for row in sorted(done, key=lambda row: row.started_at, reverse=True):
         metrics = json.loads(row.metrics)
         if metrics.get("taken_as") == taken:
-            return Earlier(row.run_id.removesuffix(f"/{STEP}"), row.rows_in, metrics)
+            return Earlier(row.run_id.removesuffix(f"/{_JOB}"), row.rows_in, metrics)
     return None
 
 
-def quarantined_again(store: Store, then: Earlier, run_id: str) -> bool:
-    """Write the rows that `then` set aside as this run's; False, and nothing is written, when they are not kept."""
+def _quarantined_again(store: Store, then: Earlier, run_id: str) -> bool:
     count = then.metrics["quarantined"]
     rows = store.read("item_quarantine").where(F.col("run_id") == then.run_id)
     if count and rows.count() != count:
