@@ -29,8 +29,9 @@ def main(ctx: Context) -> StepResult:
     config, store = ctx.config, ctx.store
     rules = intake.rules_of(config)
     feed = open_feed(ctx.spark, config, rules.template)
-    if then := same_feed.taken_before(store, config, feed.fingerprint, ctx.run_id):
-        return StepResult(then.rows_in, 0, {**then.metrics, **intake.NO_CHANGE, "same_feed_as": then.run_id})
+    marks = {"feed_fingerprint": feed.fingerprint, "feed_file": feed.only_file}
+    if then := same_feed.taken_before(store, config, feed.contents, feed.only_file, ctx.run_id):
+        return StepResult(then.rows_in, 0, {**then.metrics, **intake.NO_CHANGE, **marks, "same_feed_as": then.run_id})
     model = fingerprint_of(config) if rules.supplied else None  # refuses images beside supplied vectors
     stored = store.read("item_catalog")
     dim = catalog.stored_dim(store, model) if model else None
@@ -50,8 +51,7 @@ def main(ctx: Context) -> StepResult:
                 supplied.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
             written = changes.to_written_rows(found.rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
-    taken = same_feed.taken_as(store, config, feed.fingerprint)
-    marks = {"feed_fingerprint": feed.fingerprint, "taken_as": taken}
+    marks["taken_as"] = same_feed.taken_as(store, config, feed.contents)
     return StepResult(counts.read, total, {**changed, **found.metrics(), **counts.metrics(), **marks})
 
 

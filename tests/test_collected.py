@@ -70,7 +70,7 @@ BOUNDED = {
     "rows that the driver wrote itself": ("tables/store.py append_rows",),
     "commits of one table": (
         "frames/feed_files.py _delta_version",
-        "frames/feed_files.py fingerprint_of_files",
+        "frames/feed_files.py fingerprints_of_files",
         "tables/layout.py _is_sorted",
         "tables/maintain.py _commits",
         "tables/maintain.py _keep_for",

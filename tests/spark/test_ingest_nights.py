@@ -121,9 +121,9 @@ class Again:
         (run,) = self.store.read("run").where(f"run_id = 'n{self.nights}'").collect()
         return {"rows_in": run.rows_in, "rows_out": run.rows_out, **json.loads(run.metrics)}
 
-    def set_aside(self) -> list[tuple[str, str]]:
+    def set_aside(self) -> list[tuple[str, str, str]]:
         rows = self.store.read("item_quarantine").collect()
-        return sorted((row.run_id, row.raw) for row in rows)
+        return sorted((row.run_id, row.source_row, row.raw) for row in rows)
 
 
 @pytest.fixture
@@ -137,13 +137,17 @@ def test_same_feed_is_not_read_again(again: Again, monkeypatch: pytest.MonkeyPat
     version = again.store.version("item_catalog")
     with monkeypatch.context() as patch:
         patch.setattr(intake, "to_feed_rows", lambda *_: pytest.fail("the feed was read"))
-        second, third = again.take(), again.take()
+        second = again.take()
+        again.feed = again.feed.rename(again.feed.with_name("of the third night.jsonl"))
+        third = again.take()
     assert "same_feed_as" not in first
     assert (second.pop("same_feed_as"), third.pop("same_feed_as")) == ("n1", "n2")
-    assert second == third == first | {"new": 0, "rows_out": 0}
+    assert second == first | {"new": 0, "rows_out": 0}
+    assert third | {key: second[key] for key in ("feed_file", "feed_fingerprint")} == second
     assert again.store.version("item_catalog") == version
-    assert [run for run, _ in again.set_aside()] == ["n1", "n2", "n3"]
-    assert len({raw for _, raw in again.set_aside()}) == 1
+    places = {run: place for run, place, _ in again.set_aside()}
+    assert places == {"n1": "feed.jsonl:2", "n2": "feed.jsonl:2", "n3": "of the third night.jsonl:2"}
+    assert len({raw for _, _, raw in again.set_aside()}) == 1
 
 
 @pytest.mark.parametrize("change", ["feed", "rules", "catalog", "quarantine"])

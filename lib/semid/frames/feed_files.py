@@ -84,12 +84,18 @@ def feed_fingerprint(spark: SparkSession, catalog: CatalogConfig) -> str:
 
 def fingerprint_of_files(spark: SparkSession, feed: FeedFiles) -> str:
     """Return the fingerprint of a feed that was found, see `feed_fingerprint`."""
+    return fingerprints_of_files(spark, feed)[0]
+
+
+def fingerprints_of_files(spark: SparkSession, feed: FeedFiles) -> tuple[str, str]:
+    """Return the fingerprint of a feed that was found, and one that does not depend on how its only file is called."""
     if feed.format == "delta":
         from delta.tables import DeltaTable
 
         table_id = DeltaTable.forPath(spark, feed.uri).detail().select("id").collect()[0][0]
-        return fingerprint([table_id, feed.version])
-    return fingerprint([[f.name, f.size, _sha256(f.local) if f.local else f.stamp] for f in feed.files])
+        return (fingerprint([table_id, feed.version]),) * 2
+    named = [[f.name, f.size, _sha256(f.local) if f.local else f.stamp] for f in feed.files]
+    return fingerprint(named), fingerprint(named if len(named) > 1 else named[0][1:])
 
 
 def find_feed(spark: SparkSession, catalog: CatalogConfig, name: str = "the feed") -> FeedFiles:

@@ -24,7 +24,7 @@ from semid.frames.feed_files import (
     FeedFiles,
     feed_fingerprint,
     find_feed,
-    fingerprint_of_files,
+    fingerprints_of_files,
     glob_escaped,
     head,
 )
@@ -56,12 +56,19 @@ class Feed:
         columns: The feed's column of each of semid's fields: `title`, `attributes[x]`.
         header: All columns of a CSV feed, in the files' order; empty for the other formats.
         fingerprint: What tells this state of the feed from another.
+        contents: The same, whatever the feed's only file is called: a delivery of each night has its date there.
     """
 
     found: FeedFiles
     columns: Mapping[str, str]
     header: tuple[str, ...]
     fingerprint: str
+    contents: str
+
+    @property
+    def only_file(self) -> str:
+        """Name of the feed's only file; empty when it has several, or is a Delta table."""
+        return self.found.files[0].name if len(self.found.files) == 1 else ""
 
 
 def open_feed(spark: SparkSession, config: SemidConfig, template: Template) -> Feed:
@@ -82,13 +89,13 @@ def open_feed(spark: SparkSession, config: SemidConfig, template: Template) -> F
         )
         columns = mapped_columns(wanted, schema.names, template, where)
         check_types(columns, {field.name: field.dataType for field in schema}, where)
-        return Feed(found, columns, (), fingerprint_of_files(spark, found))
+        return Feed(found, columns, (), *fingerprints_of_files(spark, found))
     if problems := [problem for file in found.files if (problem := text_problem(file))]:
         raise _refused("files of the feed cannot be read", where, problems, "deliver these files again")
     names = _csv_columns(spark, found) if found.format == "csv" else _json_keys(spark, found)
     columns = mapped_columns(wanted, names, template, where, sampled=found.format == "jsonl")
     header = tuple(names) if found.format == "csv" else ()
-    return Feed(found, columns, header, fingerprint_of_files(spark, found))
+    return Feed(found, columns, header, *fingerprints_of_files(spark, found))
 
 
 def to_feed_rows(spark: SparkSession, feed: Feed) -> DataFrame:

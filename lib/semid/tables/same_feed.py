@@ -47,7 +47,7 @@ def taken_as(store: Store, config: SemidConfig, feed: str) -> str:
     Args:
         store: The warehouse: the versions of the catalog and, when feeds bring them, of the vectors.
         config: The rules.
-        feed: The feed's own fingerprint.
+        feed: The fingerprint of the feed's contents.
     """
     rules = config.model_dump(mode="json", include={"catalog", "text", "embedding"})
     rules["catalog"].pop("path")
@@ -56,13 +56,14 @@ def taken_as(store: Store, config: SemidConfig, feed: str) -> str:
     return fingerprint([feed, rules, state, __version__, unicodedata.unidata_version])
 
 
-def taken_before(store: Store, config: SemidConfig, feed: str, run_id: str) -> Earlier | None:
+def taken_before(store: Store, config: SemidConfig, feed: str, file: str, run_id: str) -> Earlier | None:
     """Return the newest run that took the feed in and left all as it is now; its bad rows become this run's as well.
 
     Args:
         store: The warehouse.
         config: The rules. With images there is no such run: their files are no part of the feed's bytes.
-        feed: The feed's own fingerprint.
+        feed: The fingerprint of the feed's contents.
+        file: Name of its only file, which its bad rows are shown to be from; empty when it has several.
         run_id: This run.
 
     Returns:
@@ -71,7 +72,7 @@ def taken_before(store: Store, config: SemidConfig, feed: str, run_id: str) -> E
     if config.images.on:
         return None
     then = _ended_as(store, taken_as(store, config, feed))
-    if then is None or not _quarantined_again(store, then, run_id):
+    if then is None or not _quarantined_again(store, then, file, run_id):
         return None
     log.info("    the feed is byte for byte that of run %s: its rows are not read again", then.run_id)
     return then
@@ -86,10 +87,12 @@ def _ended_as(store: Store, taken: str) -> Earlier | None:
     return None
 
 
-def _quarantined_again(store: Store, then: Earlier, run_id: str) -> bool:
-    count = then.metrics["quarantined"]
+def _quarantined_again(store: Store, then: Earlier, file: str, run_id: str) -> bool:
+    count, before = then.metrics["quarantined"], str(then.metrics["feed_file"])
     rows = store.read("item_quarantine").where(F.col("run_id") == then.run_id)
     if count and rows.count() != count:
         return False
-    replace_quarantine(store, rows.withColumn("run_id", F.lit(run_id)), run_id, count)
+    place = F.substr("source_row", F.lit(len(before) + 1))
+    here = rows.withColumns({"run_id": F.lit(run_id), "source_row": F.concat(F.lit(file), place)})
+    replace_quarantine(store, here, run_id, count)
     return True
