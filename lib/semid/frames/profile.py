@@ -138,20 +138,26 @@ def to_reused_ids(staged: DataFrame, ids: DataFrame, changes: DataFrame) -> Data
 def to_contents(items: DataFrame) -> DataFrame:
     """Return one row per distinct content and codes of the state, the arrivals and the previous release.
 
+    A row is one of two: current or staged. Those of the state are among them, and not asked for a third time.
+
     Codes are compared over contents, as codebooks are trained on: a thousand variants with one text are one
     vote. Columns: codes, items (of the state), in_state, arrived, before (0 or 1), error (of an arrival).
     """
-    sides = [items.select(F.lit(side).alias("side"), F.explode(side).alias("row")) for side in _SIDES]
-    on = {side: F.col("side") == side for side in _SIDES}
+    kept = F.col("active") & (F.size("staged") == 0)  # what is staged takes the current row's place
+    sides = [
+        items.select(F.lit(0).alias("arrived"), kept.cast("int").alias("in_state"), F.explode("current").alias("row")),
+        items.select(F.lit(1).alias("arrived"), F.lit(1).alias("in_state"), F.explode("staged").alias("row")),
+    ]
     return (
-        reduce(DataFrame.unionByName, sides)
+        sides[0]
+        .unionByName(sides[1])
         .groupBy("row.content_hash", "row.codes")
         .agg(
-            F.count_if(on["state"]).alias("items"),
-            F.max(on["state"].cast("int")).alias("in_state"),
-            F.max(on["staged"].cast("int")).alias("arrived"),
-            F.max(on["current"].cast("int")).alias("before"),
-            F.max(F.when(on["staged"], F.col("row.quantization_error"))).alias("error"),
+            F.sum("in_state").alias("items"),
+            F.max("in_state").alias("in_state"),
+            F.max("arrived").alias("arrived"),
+            F.max(1 - F.col("arrived")).alias("before"),
+            F.max(F.when(F.col("arrived") == 1, F.col("row.quantization_error"))).alias("error"),
         )
         .select("codes", "items", "in_state", "arrived", "before", "error")
     )
@@ -186,7 +192,6 @@ def to_code_counts(contents: DataFrame) -> DataFrame:
     return counts.select(level, "code", "state", "arrivals", "previous")
 
 
-_SIDES = ("current", "staged", "state")
 _COUNTS = ("current_rows", "staged_rows")
 
 
