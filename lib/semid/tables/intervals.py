@@ -45,15 +45,16 @@ def merge_plan(staged: DataFrame, current: DataFrame, wanted: DataFrame, run_dat
         `actions`: an array of structs with an `action` and the columns of `semantic_id`.
     """
     day, columns = F.lit(run_date).cast("date"), table("semantic_id").columns
+    # Whole rows would be moved twice, of a million items that stay as they are: this is all that is asked of old ones.
+    old = current.select(*KEY, F.struct("content_hash", "valid_from").alias("old"))
     opened = {"valid_from": day, "valid_to": F.lit(None).cast("date"), "release_id": F.lit(release_id).cast("long")}
-    old = current.select(*KEY, F.struct(*columns).alias("old"))
     new = staged.withColumns(opened).select(*KEY, F.struct(*columns).alias("new"))
     sides = old.join(new, KEY, "full_outer").join(
         wanted.select(*KEY, F.col("content_hash").alias("wanted")), KEY, "full_outer"
     )
     content = F.coalesce("new.content_hash", "old.content_hash")
     stale = F.col("wanted").isNotNull() & ~content.eqNullSafe(F.col("wanted"))
-    plan = sides.select(stale.alias("stale"), _actions(day, columns).alias("actions"))
+    plan = sides.select(stale.alias("stale"), _actions(day).alias("actions"))
     return plan.where(F.col("stale") | (F.size("actions") > 0))
 
 
@@ -68,19 +69,24 @@ def merge_source(plan: DataFrame, run_date: date) -> DataFrame:
     return actions.withColumns({"merge_item_id": target, "run_date": F.lit(run_date).cast("date")})
 
 
-def _actions(day: Column, columns: Sequence[str]) -> Column:
-    def do(action: str, row: str) -> Column:
-        return F.struct(F.lit(action).alias("action"), *[F.col(f"{row}.{name}").alias(name) for name in columns])
+def _actions(day: Column) -> Column:
+    """Return what is done to an item; of a row that is closed or deleted only the key, which names it to the MERGE."""
+    fields = table("semantic_id").schema.fields
+    key = [F.col(f.name) if f.name in KEY else F.lit(None).cast(f.dataType).alias(f.name) for f in fields]
+    row = [F.col(f"new.{f.name}").alias(f.name) for f in fields]
+
+    def do(action: str, columns: list[Column]) -> Column:
+        return F.struct(F.lit(action).alias("action"), *columns)
 
     has_old, has_new = F.col("old").isNotNull(), F.col("new").isNotNull()
     same_day, gone = F.col("old.valid_from") == day, ~has_new & F.col("wanted").isNull()
     return (
-        F.when(has_old & gone & same_day, F.array(do("delete", "old")))
-        .when(has_old & gone, F.array(do("close", "old")))
-        .when(has_old & has_new & same_day, F.array(do("replace", "new")))
-        .when(has_old & has_new, F.array(do("close", "old"), do("insert", "new")))
-        .when(has_new, F.array(do("insert", "new")))
-        .otherwise(F.slice(F.array(do("none", "old")), 1, 0))
+        F.when(has_old & gone & same_day, F.array(do("delete", key)))
+        .when(has_old & gone, F.array(do("close", key)))
+        .when(has_old & has_new & same_day, F.array(do("replace", row)))
+        .when(has_old & has_new, F.array(do("close", key), do("insert", row)))
+        .when(has_new, F.array(do("insert", row)))
+        .otherwise(F.slice(F.array(do("none", key)), 1, 0))
     )
 
 
