@@ -1,6 +1,7 @@
 """Take a feed into the item catalog: check every row, set the bad ones aside, write what differs.
 
-Reads: the feed and its image files, item_catalog; of a feed that was taken in before, see `same_feed`, only the bytes.
+Reads: the feed and its image files, item_catalog. Of a feed that was taken in before (`same_feed`): its bytes, run,
+item_quarantine.
 Writes: item_quarantine, item_catalog; item_embedding when the feed brings the vectors.
 Exit codes: 0 done or nothing to do, 2 configuration, 3 feed refused (nothing was written), 5 another run holds
 the warehouse.
@@ -33,7 +34,8 @@ def main(ctx: Context) -> StepResult:
     if then := same_feed.taken_before(store, config, feed.contents, feed.only_file, ctx.run_id):
         return StepResult(then.rows_in, 0, {**then.metrics, **intake.NO_CHANGE, **marks, "same_feed_as": then.run_id})
     model = fingerprint_of(config) if rules.supplied else None  # refuses images beside supplied vectors
-    stored = store.read("item_catalog")
+    begun = store.version("item_catalog")
+    stored = store.read("item_catalog", begun)
     dim = catalog.stored_dim(store, model) if model else None
     with intake.judged_rows(ctx.spark, feed, rules, dim) as judged:
         counts = intake.count_rows(judged)
@@ -51,8 +53,9 @@ def main(ctx: Context) -> StepResult:
                 supplied.append_supplied_vectors(store, changes.only_good(found.rows), model, ctx.run_id)
             written = changes.to_written_rows(found.rows, differences, stored, ctx.run_id, ctx.run_date)
             total = catalog.merge_items(store, written, changed)
-    marks["taken_as"] = same_feed.taken_as(store, config, feed.contents)
-    return StepResult(counts.read, total, {**changed, **found.metrics(), **counts.metrics(), **marks})
+    taken = same_feed.taken_as(store, config, feed.contents, begun + (total > 0))
+    metrics = {**changed, **found.metrics(), **counts.metrics(), **marks, "taken_as": taken}
+    return StepResult(counts.read, total, metrics)
 
 
 JOB = Job("ingest_catalog", arg_parser, main, reads=())

@@ -121,7 +121,8 @@ def cold(shop: Shop, share: float, seed: int) -> None:
     slices = {"cold": on_cold, "warm": ~on_cold}
     vocabulary = Vocabulary(shop.sizes, int(shop.dedup_index.max()) + 1)
     ids = vocabulary.ids(shop.codes, shop.dedup_index)
-    generated = ids[generated_items(ids, vocabulary, fresh, split, seed)]
+    items = generated_items(ids, vocabulary, fresh, split, seed)
+    generated = np.where(items[..., None] < 0, -1, ids[items])
     print(f"{int(fresh.sum())} cold items, wanted by {int(on_cold.sum()):,} of {len(on_cold):,} users\n")
     show("lists", "recall_10, cold", "recall_10, warm", "cold items in a list", "cold, less semantic kNN")
     show(*["---"] * 5)

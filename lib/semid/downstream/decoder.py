@@ -20,7 +20,7 @@ from semid.downstream.transformer import Block, RelativeBias, initialise
 from semid.downstream.vocabulary import Vocabulary
 
 ROWS = 2_048
-"""Prefixes whose children are compared at once while answering: of 150 each, 128 wide, 0.3 GB."""
+"""Prefixes whose children are compared at once while answering: of 150 each, 128 wide, 0.5 GB."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class PrefixTree(nn.Module):  # type: ignore[misc]  # torch is untyped here: its
         ids: The ID (items, levels) of each item, from `Vocabulary.ids`.
         vocabulary: Of the IDs.
         width: Of vectors.
-        own: Most vectors of prefixes; when there are more prefixes, those whose numbers leave one remainder share one.
+        own: Most vectors of prefixes. When there are more prefixes, the first ones, which are the short ones, have half
+            of the vectors for themselves, and the others share the rest by the remainder of their numbers.
     """
 
     def __init__(self, ids: NDArray[np.int32], vocabulary: Vocabulary, width: int, own: int) -> None:
@@ -62,8 +63,10 @@ class PrefixTree(nn.Module):  # type: ignore[misc]  # torch is untyped here: its
         for name, array in known.items():
             self.register_buffer(name, torch.from_numpy(array).long(), persistent=False)
         self.size, self.sizes, self.offsets = vocabulary.size, vocabulary.level_sizes, vocabulary.level_offsets
-        self.roots, rows = counts[0], min(own, int(firsts[-1]))
-        self.register_buffer("own_rows", torch.arange(int(firsts[-1])) % rows, persistent=False)
+        numbers, alone = torch.arange(int(firsts[-1])), own // 2
+        own_rows = torch.where(numbers < own, numbers, alone + (numbers - alone) % (own - alone))
+        self.register_buffer("own_rows", own_rows, persistent=False)
+        self.roots, rows = counts[0], min(own, len(numbers))
         self.code = nn.Embedding(vocabulary.size - vocabulary.users, width)
         self.own, self.bias = nn.Embedding(rows, width), nn.Parameter(torch.zeros(rows))
 

@@ -83,7 +83,7 @@ class Ranks:
 
     def learner(self, model: nn.Module) -> nn.Module:
         """Return the model with gradients averaged over the processes."""
-        return DistributedDataParallel(model)
+        return DistributedDataParallel(model, broadcast_buffers=False)  # they follow from the IDs, and never change
 
     def part(self, batches: list[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
         """Return every `ranks`-th batch, as many as the others have."""

@@ -88,13 +88,18 @@ def fingerprint_of_files(spark: SparkSession, feed: FeedFiles) -> str:
 
 
 def fingerprints_of_files(spark: SparkSession, feed: FeedFiles) -> tuple[str, str]:
-    """Return the fingerprint of a feed that was found, and one that does not depend on how its only file is called."""
+    """Return the fingerprint of a feed that was found, and one of its contents, whatever its only file is called.
+
+    The latter is empty for files that are not on this machine: of them no byte is read.
+    """
     if feed.format == "delta":
         from delta.tables import DeltaTable
 
         table_id = DeltaTable.forPath(spark, feed.uri).detail().select("id").collect()[0][0]
         return (fingerprint([table_id, feed.version]),) * 2
     named = [[f.name, f.size, _sha256(f.local) if f.local else f.stamp] for f in feed.files]
+    if not all(file.local for file in feed.files):
+        return fingerprint(named), ""
     return fingerprint(named), fingerprint(named if len(named) > 1 else named[0][1:])
 
 

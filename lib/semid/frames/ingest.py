@@ -56,7 +56,8 @@ class Feed:
         columns: The feed's column of each of semid's fields: `title`, `attributes[x]`.
         header: All columns of a CSV feed, in the files' order; empty for the other formats.
         fingerprint: What tells this state of the feed from another.
-        contents: The same, whatever the feed's only file is called: a delivery of each night has its date there.
+        contents: The same, whatever the feed's only file is called, which may bear the night's date; empty for files
+            that are not on this machine.
     """
 
     found: FeedFiles

@@ -41,18 +41,24 @@ class Earlier:
     metrics: Mapping[str, Any]
 
 
-def taken_as(store: Store, config: SemidConfig, feed: str) -> str:
-    """Return the fingerprint of all that decides what becomes of a feed's rows, as things stand now.
+def taken_as(store: Store, config: SemidConfig, feed: str, version: int | None = None) -> str | None:
+    """Return the fingerprint of all that decides what becomes of a feed's rows; None when that cannot be told.
 
     Args:
-        store: The warehouse: the versions of the catalog and, when feeds bring them, of the vectors.
-        config: The rules.
-        feed: The fingerprint of the feed's contents.
+        store: The warehouse: the state of the catalog and, when feeds bring them, of the vectors.
+        config: The rules. Images' files decide too, and are no part of the feed.
+        feed: The fingerprint of the feed's contents; empty when its bytes were not read.
+        version: Of item_catalog, as this run has left it; by default its newest one.
     """
+    if not feed or config.images.on:
+        return None
     rules = config.model_dump(mode="json", include={"catalog", "text", "embedding"})
     rules["catalog"].pop("path")
     tables = ["item_catalog", *(["item_embedding"] if config.embedding.supplied else [])]
-    state = {name: store.version(name) for name in tables}
+    # With its size: a version that was lost with its commit is given again.
+    state: dict[str, tuple[int, ...]] = {name: (store.version(name), *store.live_files(name)) for name in tables}
+    if version is not None:
+        state["item_catalog"] = (version, *state["item_catalog"][1:])
     return fingerprint([feed, rules, state, __version__, unicodedata.unidata_version])
 
 
@@ -61,17 +67,16 @@ def taken_before(store: Store, config: SemidConfig, feed: str, file: str, run_id
 
     Args:
         store: The warehouse.
-        config: The rules. With images there is no such run: their files are no part of the feed's bytes.
-        feed: The fingerprint of the feed's contents.
+        config: The rules.
+        feed: See `taken_as`.
         file: Name of its only file, which its bad rows are shown to be from; empty when it has several.
         run_id: This run.
 
     Returns:
         None, and nothing is written, when there is none, or the rows that it set aside are not all kept.
     """
-    if config.images.on:
-        return None
-    then = _ended_as(store, taken_as(store, config, feed))
+    taken = taken_as(store, config, feed)
+    then = _ended_as(store, taken) if taken else None
     if then is None or not _quarantined_again(store, then, file, run_id):
         return None
     log.info("    the feed is byte for byte that of run %s: its rows are not read again", then.run_id)
@@ -88,11 +93,13 @@ def _ended_as(store: Store, taken: str) -> Earlier | None:
 
 
 def _quarantined_again(store: Store, then: Earlier, file: str, run_id: str) -> bool:
-    count, before = then.metrics["quarantined"], str(then.metrics["feed_file"])
+    count = then.metrics["quarantined"]
     rows = store.read("item_quarantine").where(F.col("run_id") == then.run_id)
     if count and rows.count() != count:
         return False
-    place = F.substr("source_row", F.lit(len(before) + 1))
-    here = rows.withColumns({"run_id": F.lit(run_id), "source_row": F.concat(F.lit(file), place)})
+    here = rows.withColumn("run_id", F.lit(run_id))
+    if file != then.metrics["feed_file"]:
+        place = F.regexp_extract("source_row", r"(@\d+)?:\d+$", 0)
+        here = here.withColumn("source_row", F.concat(F.lit(file), place))
     replace_quarantine(store, here, run_id, count)
     return True
