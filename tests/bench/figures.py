@@ -134,10 +134,10 @@ def cold_start() -> Html:
     """Recall of cold items by epsilon, beside the semantic neighbours."""
     found = []
     for name in (
-        "own, then item-kNN: 2 codes",
-        "item-kNN: 2 codes",
-        "own, then item-kNN: 3 codes",
-        "item-kNN: 3 codes",
+        "own, then generator: 2 codes",
+        "generator: 2 codes",
+        "own, then generator: 3 codes",
+        "generator: 3 codes",
     ):
         rows = rows_of("cold_start.md", "lists", lambda row, name=name: row["lists"].startswith(f"{name},"))
         points = [(value(row["lists"].split("epsilon ")[1]), value(row["R@10, cold"])) for row in rows]
