@@ -53,7 +53,7 @@ class PrefixTree(nn.Module):  # type: ignore[misc]  # torch is untyped here: its
         tokens = [codes + offset for codes, offset in zip(tables.codes, vocabulary.level_offsets, strict=True)]
         parents = np.concatenate([np.repeat(np.arange(len(s) - 1), np.diff(s)) + first
                                   for s, first in zip(tables.starts, [0, *firsts], strict=False)])  # fmt: skip
-        nodes = np.where((walked := tables.walk(ids)) < 0, 0, walked + firsts[:-1])
+        nodes = tables.walk(ids) + firsts[:-1]
         known = {
             "begins": np.concatenate([*begins, np.full(counts[-1] + 1, firsts[-1])]),
             "tokens": np.concatenate([[Vocabulary.PAD], *tokens]),
@@ -64,7 +64,7 @@ class PrefixTree(nn.Module):  # type: ignore[misc]  # torch is untyped here: its
             self.register_buffer(name, torch.from_numpy(array).long(), persistent=False)
         self.size, self.sizes, self.offsets = vocabulary.size, vocabulary.level_sizes, vocabulary.level_offsets
         numbers, alone = torch.arange(int(firsts[-1])), own // 2
-        own_rows = torch.where(numbers < own, numbers, alone + (numbers - alone) % (own - alone))
+        own_rows = torch.where(numbers < alone, numbers, alone + (numbers - alone) % (own - alone))
         self.register_buffer("own_rows", own_rows, persistent=False)
         self.roots, rows = counts[0], min(own, len(numbers))
         self.code = nn.Embedding(vocabulary.size - vocabulary.users, width)
