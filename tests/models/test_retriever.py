@@ -12,6 +12,7 @@ from semid.downstream import retriever
 from semid.downstream.corpus import Corpus, KnownIds, corpus
 from semid.downstream.plan import Plan
 from semid.downstream.retriever_ranks import RankTask, train_rank
+from semid.downstream.sequences import histories
 from semid.downstream.training import State, TrainingParams, Watch
 from semid.downstream.vocabulary import Vocabulary
 from semid.errors import ConfigError
@@ -115,3 +116,12 @@ def test_wrong_sizes_are_refused_together(walks: Corpus) -> None:
     with pytest.raises(ConfigError) as refused:
         retriever.retriever(walks.known, Plan("tiger", {"code_layers": 1, "layers": 0.5, "dropout": 1}))
     assert len(refused.value.problems) == 3
+
+
+def test_what_a_search_of_few_ids_fills_its_width_with_is_no_answer() -> None:
+    """A decoder that knows three IDs says no fourth: none of what it says is invalid."""
+    ids = np.array([[0, 0, 0], [0, 1, 0], [2, 1, 1]], np.int32)
+    known = KnownIds(VOCABULARY, ids, np.array(["a", "b", "c"]), np.arange(3, dtype=np.int32))
+    made = retriever.retriever(known, Plan("decoder", SHAPES["decoder"], history=3))
+    log = histories(np.zeros(2, np.int64), np.arange(2, dtype=np.int32), np.arange(2))
+    assert retriever.invalid_share(made, log, known, 10) == 0

@@ -28,9 +28,8 @@ from semid.frames.validate import (
 from semid.text.record import Rules
 from semid.text.render import template
 
-CHANGES = ("new", "changed", "returned", REMOVED, "content_changed")
-"""What becomes of items; the last counts those of the changed ones that have another content."""
-NO_CHANGE = dict.fromkeys(CHANGES, 0)
+NO_CHANGE = dict.fromkeys(("new", "changed", "returned", REMOVED, "content_changed"), 0)
+"""What becomes of no item; the last counts those of the changed ones that have another content."""
 _EXAMPLES = 10
 
 
@@ -206,8 +205,8 @@ def count_changes(differences: DataFrame) -> dict[str, int]:
     """Return the number of items per change, and how many of the changed ones have another content."""
     grouped = differences.groupBy("change").agg(F.count("*").alias("n"), F.count_if("content_changed").alias("content"))
     found = {row["change"]: (int(row["n"]), int(row["content"])) for row in grouped.collect()}
-    counts = {change: found.get(change, (0, 0))[0] for change in CHANGES[:-1]}
-    return counts | {CHANGES[-1]: found.get("changed", (0, 0))[1]}
+    counts = {change: items for change, (items, _) in found.items() if change in NO_CHANGE}
+    return NO_CHANGE | counts | {"content_changed": found.get("changed", (0, 0))[1]}
 
 
 def _count_reasons(rows: DataFrame) -> dict[str, int]:
