@@ -163,12 +163,20 @@ def generative() -> Html:
     return bars("The same generator, IDs of four kinds (Beauty)", y, rows, "IDs", ("Recall@5", "Recall@10"))
 
 
+def search() -> Html:
+    """Recall of made queries by retriever."""
+    rows = rows_of("generative.md", "retriever")
+    y = Axis("share of 2,000 queries", linear(0, 1))
+    return bars("Search by made queries on Beauty", y, rows, "retriever", ("Recall@1", "Recall@10"))
+
+
 FIGURES = {
     "diversification": diversification,
     "hybrid": hybrid,
     "cold_start": cold_start,
     "ranking": ranking,
     "generative": generative,
+    "search": search,
 }
 
 

@@ -128,3 +128,20 @@ def test_what_cannot_be_trained_is_refused(
     assert semid_train(store, tmp_path / "short.parquet", out) == 3
     assert "no history is long enough" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_gpu_that_is_not_there_is_said_before_sequences_are_made(
+    store: Store,
+    interactions: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit 7: torch sees none in this process, Spark has none for two processes of its own."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert semid_train(store, interactions, tmp_path / "out", "--device", "cuda") == 7
+    assert "sees no usable GPU here" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
+    assert semid_train(store, interactions, tmp_path / "out", "--device", "cuda", "--processes", "2") == 7
+    assert "Spark gives the driver 0 of the 2 GPUs" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -16,7 +16,7 @@ from semid.tables.lock import local_path
 
 NAMES = (
     *("kind", "shape", "history", "batch", "seed", "valid_from", "test_from"),
-    *("epochs", "minutes", "learning_rate", "patience", "beam", "threads", "processes"),
+    *("epochs", "minutes", "learning_rate", "patience", "beam", "threads", "processes", "device"),
 )
 """Flags that tell one training from another."""
 
@@ -44,6 +44,8 @@ def add_training_flags(parser: argparse.ArgumentParser) -> argparse.ArgumentPars
     add("--threads", metavar="N", type=whole, default=training.threads, help="of torch; %(default)s")
     together = "that train together (TorchDistributor); %(default)s"
     add("--processes", metavar="N", type=whole, default=training.processes, help=together)
+    where = "that it trains on, each process on one of its own: cpu (default) or cuda"
+    add("--device", choices=("cpu", "cuda"), default=training.device, help=where)
     return parser
 
 
@@ -64,7 +66,15 @@ def plan_of(flags: argparse.Namespace) -> Plan:
 
 
 def training_of(flags: argparse.Namespace) -> Training:
-    """Return how long is trained."""
+    """Return how long is trained.
+
+    Raises:
+        EnvironmentFault: This process is to train on a GPU and has none.
+    """
+    if flags.processes == 1:  # others bring their own
+        from semid.downstream.device import refuse_missing
+
+        refuse_missing(flags.device)
     names = [field.name for field in fields(Training)]
     return Training(**{name: getattr(flags, name) for name in names})
 

@@ -77,7 +77,7 @@ class OnlyValid:
         device: Where the search runs.
     """
 
-    def __init__(self, tables: Transitions, device: str = "cpu") -> None:
+    def __init__(self, tables: Transitions, device: str | torch.device = "cpu") -> None:
         self.sizes = tables.sizes
         self._levels = [_level(tables, level, device) for level in range(len(tables.sizes))]
 
@@ -149,7 +149,7 @@ class _Sparse:
         return Candidates(log_probs.gather(2, codes).masked_fill(beyond, -torch.inf), codes, edges)
 
 
-def _level(tables: Transitions, level: int, device: str) -> _Dense | _Sparse:
+def _level(tables: Transitions, level: int, device: str | torch.device) -> _Dense | _Sparse:
     """Return a level of the tables on `device`, dense when it is small enough."""
     starts, codes = tables.starts[level], tables.codes[level]
     if (len(starts) - 1) * tables.sizes[level] <= DENSE_CELLS:

@@ -90,7 +90,7 @@ class HistoryDecoder(nn.Module):  # type: ignore[misc]
             items: Item rows (batch, places), oldest at the left, `NO_ITEM` at the right.
         """
         last = (items != NO_ITEM).sum(dim=1) - 1
-        return Answer(self, self._states(items)[torch.arange(len(items)), last])
+        return Answer(self, self._states(items)[torch.arange(len(items), device=items.device), last])
 
     def queries(self, before: Tensor, said: Tensor, level: int) -> Tensor:
         """Return (n, width) what is asked of the children at `level`, from histories' states and the prefixes' sums."""
@@ -127,7 +127,7 @@ class Answer:
         return self._log_probs()
 
     def _log_probs(self) -> Tensor:
-        histories = torch.arange(len(self._states)).repeat_interleave(self._nodes.shape[1])
+        histories = torch.arange(len(self._states), device=self._nodes.device).repeat_interleave(self._nodes.shape[1])
         asked = zip(histories.split(ROWS), self._nodes.flatten().split(ROWS), self._said.flatten(0, 1).split(ROWS),
                     strict=True)  # fmt: skip
         parts = [self._among_children(self._states[rows], nodes, said) for rows, nodes, said in asked]

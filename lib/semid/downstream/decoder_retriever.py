@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semid.downstream import device
 from semid.downstream.corpus import KnownIds
 from semid.downstream.decoder import Answer, DecoderShape, HistoryDecoder, padded_right, rows_by_length
 from semid.downstream.plan import Plan, shaped
@@ -31,4 +32,5 @@ class DecoderRetriever:
 
     def begin(self, log: Histories) -> Answer:
         """Return a session that answers histories."""
-        return self.model.begin(torch.from_numpy(padded_right(log.last(self.plan.history))).long())
+        items = torch.from_numpy(padded_right(log.last(self.plan.history))).long()
+        return self.model.begin(items.to(device.of(self.model)))

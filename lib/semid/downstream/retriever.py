@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from semid.downstream import beam
+from semid.downstream import beam, device
 from semid.downstream.corpus import Corpus, KnownIds
 from semid.downstream.decoder_retriever import DecoderRetriever
 from semid.downstream.plan import Plan
@@ -121,15 +121,15 @@ def refuse_unjudged(corpus: Corpus) -> None:
 
 def ranked(made: Retriever, log: Histories, known: KnownIds, width: int) -> NDArray[np.int32]:
     """Return (n, 10) rows of `known`, best first, by a beam of `width` over the IDs that readers see."""
-    found = _searched(made, log, beam.OnlyValid(known.tables), width)
-    return known.tables.expand(torch.cat([part.numbers for part in found]).numpy(), K)
+    found = _searched(made, log, beam.OnlyValid(known.tables, device.of(made.model)), width)
+    return known.tables.expand(torch.cat([part.numbers for part in found]).cpu().numpy(), K)
 
 
 def invalid_share(made: Retriever, log: Histories, known: KnownIds, width: int) -> float:
     """Return which share of the ten best answers is no item's ID when the beam is free."""
     found = _searched(made, log, beam.Anything(known.vocabulary.level_sizes), width)
     said = torch.cat([part.scores[:, :K] for part in found]).flatten() > -torch.inf  # a decoder may know fewer IDs
-    ids = torch.cat([part.ids[:, :K] for part in found]).flatten(0, 1)[said].numpy()
+    ids = torch.cat([part.ids[:, :K] for part in found]).flatten(0, 1)[said].cpu().numpy()
     return float((known.tables.find(ids) < 0).mean())
 
 
@@ -141,7 +141,8 @@ def some(examples: Examples, seed: int) -> Examples:
 
 def save(folder: Path, made: Retriever, known: KnownIds, plan: Plan, about: Mapping[str, Any]) -> None:
     """Write weights (safetensors), the IDs (Parquet) and what makes the model anew (JSON) into a folder."""
-    save_file(dict(made.model.state_dict()), folder / "model.safetensors")
+    weights = {name: tensor.cpu() for name, tensor in made.model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
     known.save(folder / "ids.parquet")
     facts = {"plan": asdict(plan), "vocabulary": asdict(known.vocabulary), **about}
     (folder / "params.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A generator that several processes learn (torch, gloo): each takes its part of every step, gradients are averaged.
+"""A generator that several processes learn (torch): each takes its part of every step, gradients are averaged.
 
 Synchronous data parallelism (Li et al., "PyTorch distributed", VLDB 2020): all processes hold the same weights after
 every step, and a step reads as many histories as that of one process.
@@ -17,6 +17,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from semid.downstream.corpus import Corpus
+from semid.downstream.device import put
 from semid.downstream.kept import kept_watch
 from semid.downstream.plan import Plan
 from semid.downstream.retriever import Retriever, fit, retriever
@@ -37,6 +38,7 @@ class RankTask:
         params: How it learns.
         minutes: Of the first process's CPU, after which the training ends.
         checkpoint: A file that all processes see; None keeps nothing between epochs.
+        device: Of every process, see `device.put`.
     """
 
     corpus: Corpus
@@ -44,6 +46,7 @@ class RankTask:
     params: TrainingParams
     minutes: float
     checkpoint: Path | None
+    device: str = "cpu"
 
 
 def refuse_small(task: RankTask, ranks: int) -> None:
@@ -62,15 +65,16 @@ def train_rank(task: RankTask) -> bytes:
 
     Every rank returns the same bytes.
     """
-    with process_group() as (rank, ranks):
+    with process_group(task.device) as (rank, ranks):
         if rank == 0:
             logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%T")
         made = _part_of(task, ranks)
+        put(made.model, task.device)
         # Other dropout on each, or equal places of all parts would fall out together.
         params = replace(task.params, seed=task.params.seed + 7_919 * rank)
         share = Ranks(rank, ranks)
         state = fit(made, task.corpus, params, _watch(task, share), share)
-        weights = {f"best.{name}": tensor for name, tensor in made.model.state_dict().items()}
+        weights = {f"best.{name}": tensor.cpu() for name, tensor in made.model.state_dict().items()}
         return replace(state, tensors=weights).to_bytes()
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from semid.downstream import device
 from semid.errors import ConfigError, StoredDataError
 from semid.quantize.rqvae_module import repeatable
 
@@ -172,13 +173,13 @@ def _epoch(
     """Return the mean loss of a pass over `batches`, after `done` epochs."""
     torch.manual_seed(params.seed * 1_000_003 + done)  # dropout of an epoch does not depend on those before it
     learner.train()
-    losses = []
+    losses, where = [], device.of(learner)
     for number, batch in enumerate(batches):
         step = done * len(batches) + number
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, params.epochs * len(batches), params)
         optimizer.zero_grad()
-        loss = learner(*batch)
+        loss = learner(*(tensor.to(where) for tensor in batch))
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), params.clip)
         optimizer.step()

@@ -41,6 +41,7 @@ class Training:
         beam: Width of the search on the test.
         threads: Of torch.
         processes: That train together.
+        device: That each of them trains on, cpu or cuda.
     """
 
     epochs: int = 40
@@ -50,6 +51,7 @@ class Training:
     beam: int = 20
     threads: int = 1
     processes: int = 1
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def checkpoint_of(folder: Path, run_id: str) -> Path:
 
 def _fit(spark: SparkSession, made: Any, data: Corpus, plan: Plan, training: Training, checkpoint: Path) -> State:
     from semid.downstream import retriever
+    from semid.downstream.device import put
     from semid.downstream.kept import kept_watch
     from semid.downstream.training import TrainingParams
 
@@ -129,11 +132,13 @@ def _fit(spark: SparkSession, made: Any, data: Corpus, plan: Plan, training: Tra
         threads=training.threads,
     )
     if training.processes == 1:
+        put(made.model, training.device)
         return retriever.fit(made, data, params, kept_watch(checkpoint, training.epochs, training.minutes))
     from semid.downstream.retriever_ranks import RankTask
     from semid.frames.retrieval_ranks import fit_in_ranks
 
-    state = fit_in_ranks(spark, RankTask(data, plan, params, training.minutes, checkpoint), training.processes)
+    task = RankTask(data, plan, params, training.minutes, checkpoint, training.device)
+    state = fit_in_ranks(spark, task, training.processes)
     made.model.load_state_dict(state.weights)
     made.model.eval()
     return state

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from semid.downstream.retriever import refuse_unjudged
 from semid.downstream.retriever_ranks import RankTask, refuse_small, train_rank
 from semid.downstream.training import State
+from semid.errors import EnvironmentFault
 
 
 def fit_in_ranks(spark: SparkSession, task: RankTask, processes: int) -> State:
@@ -21,11 +22,26 @@ def fit_in_ranks(spark: SparkSession, task: RankTask, processes: int) -> State:
     Raises:
         InputRefused: Nobody has a history to be judged by.
         ConfigError: There are too few histories for so many processes.
+        EnvironmentFault: They are to train on GPUs, and Spark has none to give them.
     """
+    local, gpus = str(spark.sparkContext.master).startswith("local"), task.device == "cuda"
+    if gpus:
+        _refuse_without_gpus(spark, processes if local else 1, "driver" if local else "task")
     refuse_unjudged(task.corpus)
     refuse_small(task, processes)
-    local = str(spark.sparkContext.master).startswith("local")
     given = task if local else replace(task, checkpoint=None)
-    told = TorchDistributor(processes, local_mode=local, use_gpu=False).run(train_rank, given)
+    told = TorchDistributor(processes, local_mode=local, use_gpu=gpus).run(train_rank, given)
     assert told is not None, "every rank returns bytes"
     return State.from_bytes(told)
+
+
+def _refuse_without_gpus(spark: SparkSession, wanted: int, who: str) -> None:
+    """Raise EnvironmentFault unless Spark gives the driver or a task the GPUs: the distributor would train on fewer."""
+    key = f"spark.{who}.resource.gpu.amount"
+    amount = spark.sparkContext.getConf().get(key, "0")
+    if float(amount) < wanted:
+        raise EnvironmentFault(
+            f"Spark gives the {who} {amount} of the {wanted} GPUs that are wanted",
+            where=f"--device cuda, {key}",
+            next_step=f"submit with --conf {key}={wanted} and a discovery script, as in conf/spark/gpu.conf",
+        )
