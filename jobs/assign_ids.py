@@ -1,5 +1,6 @@
 """Give every arrival its semantic ID under every codebook version that is served, staged until it is audited.
 
+Where no table has moved since the release of the night before there are none, and no row is looked at.
 Reads: item_catalog, item_embedding, codebook, release, semantic_id, semantic_id_change.
 Writes: semantic_id_staged; code_map when a retrained codebook is among them.
 Exit codes: 0 done or nothing to do, 2 configuration, 6 codebook and embeddings do not fit or fail their check.
@@ -18,7 +19,7 @@ from semid.errors import StoredDataError
 from semid.frames.assign import Inputs, assign, incumbents_of
 from semid.frames.code_map import to_code_map
 from semid.frames.resolve import to_staged
-from semid.tables import registry, serving
+from semid.tables import registry, serving, unmoved
 from semid.tables.code_map import replace_code_map
 from semid.tables.intervals import only_open
 from semid.tables.staged import stage, staged_rows
@@ -35,6 +36,8 @@ def main(ctx: Context) -> StepResult:
     store, model = ctx.store, fingerprint_of(ctx.config)
     found = serving.serving_of(store, ctx.run_id, model, ctx.config.codebook)
     serving.require_model(found, model, ctx.config.codebook)
+    if found.candidate is None and staged_rows(store, ctx.run_id).isEmpty() and unmoved.since_release(store):
+        return StepResult(0, 0, {"codebook_versions": list(found.versions)})
     if not found.versions:
         raise StoredDataError("there is no codebook yet", where="table codebook", next_step="semid train-codebook")
     tables = ("item_catalog", "item_embedding", "semantic_id", "semantic_id_change")

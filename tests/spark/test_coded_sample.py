@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pyspark.sql import SparkSession
 
 from semid.frames.coded_sample import collect_table_sample
 from semid.measure.neighbours import SAMPLE, CodedSample
 from tests import staged as tiny
 
-PUBLISHED = [tiny.current_row(f"p{n}", [n % 4, n // 4 % 4], f"c{n}") for n in range(16)]
-STAGED = [tiny.staged_row(f"s{n}", [n % 4, n // 4 % 4], f"c{n}") for n in range(12, 24)]
-VECTORS = [(f"c{n}", [float(n), 1.0]) for n in range(23)]  # the last content has none
+CONTENTS = [hashlib.sha256(f"content {n}".encode()).hexdigest() for n in range(24)]
+PUBLISHED = [tiny.current_row(f"p{n}", [n % 4, n // 4 % 4], CONTENTS[n]) for n in range(16)]
+STAGED = [tiny.staged_row(f"s{n}", [n % 4, n // 4 % 4], CONTENTS[n]) for n in range(12, 24)]
+VECTORS = [(CONTENTS[n], [float(n), 1.0]) for n in range(23)]  # the last content has none
 
 
 def sampled(spark: SparkSession, contents: tuple[int, int], partitions: int = 1) -> CodedSample:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from pyspark.sql import functions as F
 
 from semid.frames import supplied
+from semid.tables import catalog
 from semid.tables.store import Store
 
 ROWS = [
@@ -33,3 +37,18 @@ def test_each_new_content_gets_the_vector_of_one_of_its_rows(
     assert {(row.content_hash, row.model) for row in written} == {(content, "m") for content in "abc"}
     assert {row.content_hash: row.embedding for row in written}["c"] == pytest.approx([0.6, 0.8])
     assert supplied.append_supplied_vectors(store, rows, "m", "again") == 0
+
+
+def test_each_file_of_vectors_has_a_range_of_hashes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate's sample, the least hashes, lies in one file of four."""
+    monkeypatch.setattr(catalog, "CONTENTS_PER_FILE", 50)
+    hashes = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(200)]
+    vectors = store.spark.createDataFrame(
+        [(name, [1.0]) for name in hashes], "content_hash STRING, embedding ARRAY<FLOAT>"
+    )
+    catalog.append_vectors(store, vectors.repartition(3), 200, "m", "now")
+    files = store.read("item_embedding").groupBy(F.input_file_name()).agg(F.min("content_hash"), F.max("content_hash"))
+    ranges = sorted((row[1], row[2]) for row in files.collect())
+    assert len(ranges) == 4
+    assert all(left[1] < right[0] for left, right in pairwise(ranges))
+    assert store.read("item_embedding").count() == 200

@@ -48,7 +48,7 @@ __all__ = [
 
 log = logging.getLogger("semid")
 
-_QUIET = ("feed_fingerprint", "feed_file", "taken_as", "good")
+_QUIET = ("feed_fingerprint", "feed_file", "taken_as", "vectors_as", "good")
 """Metrics for the run row that say nothing on a terminal."""
 
 

@@ -25,7 +25,7 @@ def collect_table_sample(
         levels: Its number of levels.
         contents: How many distinct contents the table and the arrivals have, about.
     """
-    of_table, of_arrivals = (_in_sample(number) for number in contents)
+    of_table, of_arrivals = _in_sample(contents[0]), _in_sample(contents[1]) if contents[1] else F.lit(False)
     both = ["content_hash", "codes"]
     rows = current.where(of_table).select(*both, F.lit(False).alias("new"))
     rows = rows.unionByName(staged.where(of_table | of_arrivals).select(*both, F.lit(True).alias("new")))
@@ -37,9 +37,11 @@ def collect_table_sample(
 
 
 def _in_sample(contents: int) -> Column:
-    # A share in millionths, not one in n: neighbours must be as near as they were among the training's SAMPLE contents.
-    share = math.ceil(1e6 * min(1.0, SAMPLE / max(contents, 1)))
-    return F.pmod(F.xxhash64("content_hash"), F.lit(1_000_000)) < share
+    # A share, not one in n: neighbours must be as near as they were among the training's SAMPLE contents. And a range
+    # of the hashes: a million contents' vectors are in 62 files, which are ranges too, and 61 of them are not read.
+    if contents <= SAMPLE:
+        return F.lit(True)
+    return F.col("content_hash") < f"{math.ceil(2**32 * SAMPLE / contents):08x}"
 
 
 def _sample(table: pa.Table, levels: int) -> CodedSample:

@@ -28,9 +28,6 @@ from semid.text.model import ModelSpec, spec_of
 CONTENTS_PER_PARTITION = 512
 # A second worker takes about 5 s to load torch and the model: as long as 256 texts take.
 CONTENTS_OF_ONE_WORKER = 256
-# 26 MB of 384 floats, so that cores share the reading of a small catalog. A file per partition made 160 files of 81,547
-# contents, and would make 2 million of a billion.
-CONTENTS_PER_FILE = 16_384
 # About 8 minutes of MiniLM on a CPU, 20 s on a GPU: what a kill costs at most.
 PARTITIONS_PER_CORE_AND_COMMIT = 64
 
@@ -93,8 +90,7 @@ def embed_unseen(store: Store, unseen: DataFrame, config: SemidConfig, model: st
     with from_workers(), progress(store.spark, "embed_items", total, "contents") as done:
         for first, size in commits(count, store.spark.sparkContext.defaultParallelism):
             vectors = to_vectors(only_partitions(unseen, count, first, size), spec, done, images)
-            files = math.ceil(size * CONTENTS_PER_PARTITION / CONTENTS_PER_FILE)
-            catalog.append_vectors(store, vectors.repartition(files, "content_hash"), model, run_id)
+            catalog.append_vectors(store, vectors, size * CONTENTS_PER_PARTITION, model, run_id)
     return total
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semid.frames.embed import CONTENTS_PER_FILE
 from semid.frames.validate import BROADCAST_ROWS
 from semid.tables import catalog
 from semid.tables.store import Store
@@ -27,7 +24,7 @@ def append_supplied_vectors(store: Store, rows: DataFrame, model: str, run_id: s
         count = unseen.count()
         if count:
             vectors = only_rows(rows, unseen, count).select("content_hash", "embedding")
-            catalog.append_vectors(store, vectors, model, run_id)
+            catalog.append_vectors(store, vectors, count, model, run_id)
     finally:
         unseen.unpersist()
     return count
@@ -45,10 +42,7 @@ def to_unseen_rows(rows: DataFrame, embeddings: DataFrame, model: str) -> DataFr
 
 
 def only_rows(rows: DataFrame, places: DataFrame, count: int) -> DataFrame:
-    """Return the rows at `count` places (source_row), in as many partitions as there are to be files."""
-    files = math.ceil(count / CONTENTS_PER_FILE)
-    if count <= BROADCAST_ROWS:
-        return rows.join(F.broadcast(places), "source_row", "left_semi").repartition(files, "source_row")
-    # Both sides lie as the files do, so that the vectors move once; hashed, so that they are not sorted.
-    chosen = places.repartition(files, "source_row").hint("shuffle_hash")
-    return rows.repartition(files, "source_row").join(chosen, "source_row", "left_semi")
+    """Return the rows at `count` places (source_row)."""
+    # Hashed, where there are too many for every task to hold: else the vectors would be sorted.
+    chosen = F.broadcast(places) if count <= BROADCAST_ROWS else places.hint("shuffle_hash")
+    return rows.join(chosen, "source_row", "left_semi")

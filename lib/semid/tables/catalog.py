@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
@@ -13,6 +14,12 @@ from semid.tables.store import Store
 
 IMAGE_ROW = "#image"
 """Ends `source_row` of a quarantined image, whose row was taken: `items.jsonl:12#image`."""
+
+CONTENTS_PER_FILE = 16_384
+"""Of vectors: 26 MB of 384 floats, so that cores share the reading of a small catalog.
+
+A file per partition made 160 files of 81,547 contents, and would make 2 million of a billion.
+"""
 
 
 def merge_items(store: Store, rows: DataFrame, changes: Mapping[str, int]) -> int:
@@ -50,9 +57,16 @@ def replace_quarantine(store: Store, rows: DataFrame, run_id: str, count: int) -
         store.replace_where(rows, "item_quarantine", equals({"run_id": run_id}))
 
 
-def append_vectors(store: Store, vectors: DataFrame, model: str, run_id: str) -> None:
-    """Append (content_hash, embedding) as the vectors of `model`, in one commit."""
-    rows = vectors.select(
+def append_vectors(store: Store, vectors: DataFrame, count: int, model: str, run_id: str) -> None:
+    """Append `count` vectors (content_hash, embedding) as those of `model`, in one commit.
+
+    Each file has one range of the hashes, so that who reads a range of them, as the gate's sample is, skips the
+    others. They are sha256 in hex: equal ranges have as many.
+    """
+    files = math.ceil(count / CONTENTS_PER_FILE)
+    first = F.conv(F.substring("content_hash", 1, 8), 16, 10).cast("long")
+    placed = vectors.repartitionById(files, F.shiftright(first * files, 32).cast("int"))
+    rows = placed.select(
         "content_hash",
         F.lit(model).alias("model"),
         F.size("embedding").alias("dim"),

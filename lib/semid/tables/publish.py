@@ -17,6 +17,7 @@ from semid.tables.intervals import merge_plan, merge_source, only_open
 from semid.tables.releases import Release
 from semid.tables.staged import staged_rows
 from semid.tables.store import Store
+from semid.tables.unmoved import since_release
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ def publish(store: Store, publication: Publication) -> Release:
         counts={"quarantined": publication.quarantined},
         verdict=publication.verdict,
     )
+    still = history.current is not None and publication.serving == history.current.serving_versions
+    if still and staged.isEmpty() and since_release(store):
+        return commit(store, history, release, None)
     with planned(staged, current, wanted, release) as actions:
         return commit(store, history, release, actions)
 

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+from pyspark.sql import Row
+
 from semid import __version__
 from semid.config import SemidConfig
 from semid.errors import RunConflict, printable
@@ -45,6 +47,15 @@ def find(store: Store, run_id: str) -> dict[str, Any] | None:
     """Return the run's row as a mapping, or None."""
     rows = [row for row in store.rows("run") if row.run_id == run_id]
     return rows[0].asDict() if rows else None
+
+
+def newest_done(store: Store, job: str, **metrics: object) -> Row | None:
+    """Return the row of the newest done run or step of a job that counted these `metrics`; None without."""
+    done = [row for row in store.rows("run") if row.job == job and row.status == "done"]
+    for row in sorted(done, key=lambda row: row.started_at, reverse=True):
+        if metrics.items() <= json.loads(row.metrics or "{}").items():
+            return row
+    return None
 
 
 def metrics_of(store: Store, run_id: str) -> dict[str, Any]:

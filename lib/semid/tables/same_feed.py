@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from semid import __version__
 from semid.config import SemidConfig
 from semid.ids import fingerprint
+from semid.tables import runs
 from semid.tables.catalog import replace_quarantine
 from semid.tables.store import Store
 
@@ -84,12 +85,8 @@ def taken_before(store: Store, config: SemidConfig, feed: str, file: str, run_id
 
 
 def _ended_as(store: Store, taken: str) -> Earlier | None:
-    done = [row for row in store.rows("run") if row.job == _JOB and row.status == "done"]
-    for row in sorted(done, key=lambda row: row.started_at, reverse=True):
-        metrics = json.loads(row.metrics)
-        if metrics.get("taken_as") == taken:
-            return Earlier(row.run_id.removesuffix(f"/{_JOB}"), row.rows_in, metrics)
-    return None
+    row = runs.newest_done(store, _JOB, taken_as=taken)
+    return None if row is None else Earlier(row.run_id.removesuffix(f"/{_JOB}"), row.rows_in, json.loads(row.metrics))
 
 
 def _quarantined_again(store: Store, then: Earlier, file: str, run_id: str) -> bool:
