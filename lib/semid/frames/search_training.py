@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 METRICS, K = ("recall_1", "recall_10", "mrr_10"), 10
 SUPPLIED = "left out: the feed brings the vectors, there is no model to embed queries with"
 IMAGES = "left out: the vectors hold images, queries have none"
-OTHER_MODEL = "left out: the embedding model and text.* that are set now are not those of the vectors"
+OTHER_MODEL = "left out: text.* and the model's files are not those of the vectors; give the nights' --config"
 
 Answer = Callable[[Sequence[str]], NDArray[np.integer]]
 """Returns rows (n, 10) of items for n queries, best first, -1 for nothing."""
