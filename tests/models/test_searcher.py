@@ -21,7 +21,7 @@ SHAPES = {
     "decoder": {"width": 32, "dropout": 0},
     "tiger": {"width": 32, "heads": 2, "head_width": 16, "hidden": 64, "layers": 1, "dropout": 0},
 }
-PARAMS = TrainingParams(epochs=40, learning_rate=5e-3, warm_up=10, patience=40)
+PARAMS = TrainingParams(epochs=15, learning_rate=1e-2, warm_up=10, patience=15)
 
 
 def queries(numbers: range) -> Queries:
