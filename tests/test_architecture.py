@@ -84,6 +84,7 @@ def test_torch_is_imported_only_where_it_trains_or_embeds() -> None:
     training = {f"lib/semid/quantize/rqvae_{part}.py" for part in parts}
     parts = ("beam", "decoder", "decoder_retriever", "early_stop", "item_bag", "ranker", "retriever", "sasrec")
     parts += ("device", "prefix_tree", "retriever_ranks", "tiger", "tiger_retriever", "training", "transformer")
+    parts += ("model_folder", "query_decoder", "searcher", "tree_decoder")
     training |= {f"lib/semid/downstream/{part}.py" for part in parts} | {"lib/semid/quantize/process_group.py"}
     assert set(loading) <= training
 

@@ -56,6 +56,11 @@ BOUNDED = {
     "a row per code": ("frames/fit.py to_clusters",),
     "distinct codes and how many items have them": ("frames/features.py to_pieces",),
     "what one process trains on: users' histories, and an ID per item": ("frames/retrieval.py to_corpus",),
+    "what one process trains on and is judged by: searches, and an ID, a text and a vector per item": (
+        "frames/search.py read_items",
+        "frames/search.py read_queries",
+        "frames/search_training.py read_vectors",
+    ),
     "a row per Arrow batch: 100 for a million contents": ("frames/arrivals.py sum_vectors",),
     "rows of tables that grow with nights": (
         "tables/commit.py _counts",

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from semid.downstream import beam, device, retriever
+from semid.downstream import beam, device, retriever, searcher
 from semid.downstream.corpus import KnownIds
-from semid.downstream.plan import Plan
+from semid.downstream.plan import Plan, SearchPlan
+from semid.downstream.queries import Queries
 from semid.downstream.sequences import Histories, histories
 from semid.downstream.vocabulary import Vocabulary
 from semid.errors import EnvironmentFault
@@ -57,6 +58,16 @@ def test_all_tensors_are_made_where_the_model_is(kind: str, known: KnownIds, log
         made.model(*batch).backward()
         for rule in (beam.OnlyValid(known.tables, device.of(made.model)), beam.Anything(VOCABULARY.level_sizes)):
             beam.search(made.begin(log), rule, 3)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("decoder", {"width": 8}), ("tiger", SHAPES["tiger"])])
+def test_a_search_index_makes_all_tensors_where_it_is(kind: str, shape: dict[str, int], known: KnownIds) -> None:
+    """A step of learning, and a search."""
+    made = searcher.Searcher(known, SearchPlan(kind, shape, buckets=50))
+    (batch,) = made.batches(Queries(("red soap", "comb"), np.array([3, 5])), 1)
+    with SaysWhere():
+        made.model(*batch).backward()
+        searcher.ranked(made, ["soap", ""], known, 10)
 
 
 def test_a_missing_gpu_is_said_before_anything_is_moved(monkeypatch: pytest.MonkeyPatch, known: KnownIds) -> None:

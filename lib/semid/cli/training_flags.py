@@ -24,17 +24,28 @@ NAMES = (
 def add_training_flags(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Return the parser with the flags added."""
     plan, training, add = Plan(), Training(), parser.add_argument
-    whole, number = at_least(1), non_negative
+    whole = at_least(1)
     events = "Parquet or Delta: user_id, item_id, and position, timestamp or date"
     add("--interactions", metavar="FILE", required=True, help=events)
-    add("--output", metavar="DIR", required=True, help="new folder for the trained generator")
     add("--kind", choices=("decoder", "tiger"), default=plan.kind, help="compact decoder (default) or TIGER")
-    add("--shape", metavar="NAME=N", action="append", default=[], help="a size of the model, for example layers=2")
     add("--history", metavar="N", type=whole, default=plan.history, help="last items that are read; %(default)s")
     add("--batch", metavar="N", type=whole, default=plan.batch, help="histories per step; %(default)s")
-    add("--seed", metavar="N", type=at_least(0), default=plan.seed, help="of weights and order; %(default)s")
     add("--valid-from", metavar="YYYY-MM-DD", help="split by time: first day of validation")
     add("--test-from", metavar="YYYY-MM-DD", help="first day of the test; without both: leave-one-out")
+    add_learning_flags(parser, training)
+    together = "that train together (TorchDistributor); %(default)s"
+    add("--processes", metavar="N", type=whole, default=training.processes, help=together)
+    where = "that it trains on, each process on one of its own: cpu (default) or cuda"
+    add("--device", choices=("cpu", "cuda"), default=training.device, help=where)
+    return parser
+
+
+def add_learning_flags(parser: argparse.ArgumentParser, training: Training) -> None:
+    """Add the flags of every generator that learns into a folder; `training` says what is usual."""
+    add, whole, number = parser.add_argument, at_least(1), non_negative
+    add("--output", metavar="DIR", required=True, help="new folder for the trained generator")
+    add("--shape", metavar="NAME=N", action="append", default=[], help="a size of the model, for example layers=2")
+    add("--seed", metavar="N", type=at_least(0), default=0, help="of weights and order; %(default)s")
     add("--epochs", metavar="N", type=whole, default=training.epochs, help="most passes; %(default)s")
     add("--minutes", metavar="X", type=number, default=training.minutes, help="of CPU, at most; %(default)s")
     add("--learning-rate", metavar="X", type=number, default=training.learning_rate, help="%(default)s")
@@ -42,11 +53,6 @@ def add_training_flags(parser: argparse.ArgumentParser) -> argparse.ArgumentPars
     add("--patience", metavar="N", type=whole, default=training.patience, help=patience)
     add("--beam", metavar="N", type=at_least(10), default=training.beam, help="width of the search; %(default)s")
     add("--threads", metavar="N", type=whole, default=training.threads, help="of torch; %(default)s")
-    together = "that train together (TorchDistributor); %(default)s"
-    add("--processes", metavar="N", type=whole, default=training.processes, help=together)
-    where = "that it trains on, each process on one of its own: cpu (default) or cuda"
-    add("--device", choices=("cpu", "cuda"), default=training.device, help=where)
-    return parser
 
 
 def plan_of(flags: argparse.Namespace) -> Plan:
@@ -55,6 +61,15 @@ def plan_of(flags: argparse.Namespace) -> Plan:
     Raises:
         ConfigError: A size is no NAME=NUMBER.
     """
+    return Plan(flags.kind, shape_of(flags), flags.history, flags.batch, flags.seed)
+
+
+def shape_of(flags: argparse.Namespace) -> dict[str, float]:
+    """Return the sizes that are asked for by name.
+
+    Raises:
+        ConfigError: One is no NAME=NUMBER.
+    """
     shape = {}
     for given in flags.shape:
         name, _, value = given.partition("=")
@@ -62,7 +77,7 @@ def plan_of(flags: argparse.Namespace) -> Plan:
             shape[name] = float(value)
         except ValueError as error:
             raise ConfigError("a size of the model is NAME=NUMBER", where=f"--shape {given}") from error
-    return Plan(flags.kind, shape, flags.history, flags.batch, flags.seed)
+    return shape
 
 
 def training_of(flags: argparse.Namespace) -> Training:

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from semid.downstream import device
 from semid.downstream.corpus import KnownIds
-from semid.downstream.decoder import Answer, DecoderShape, HistoryDecoder, padded_right, rows_by_length
+from semid.downstream.decoder import DecoderShape, HistoryDecoder, padded_right, rows_by_length
 from semid.downstream.plan import Plan, shaped
 from semid.downstream.sequences import Histories
+from semid.downstream.tree_decoder import Answer
 
 
 class DecoderRetriever:

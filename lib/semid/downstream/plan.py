@@ -30,6 +30,27 @@ class Plan:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class SearchPlan:
+    """A search index to be, see `searcher`.
+
+    Args:
+        kind: How it says IDs: decoder, down the tree of prefixes, or tiger, as TIGER's decoder does.
+        shape: Sizes that differ from the kind's own, see `TreeShape` and `TigerShape`.
+        words: Most words read of a query, the first ones.
+        buckets: Tokens that words are hashed to.
+        batch: Queries per step.
+        seed: Of the first weights, dropout and the order of batches.
+    """
+
+    kind: str = "decoder"
+    shape: Mapping[str, float] | None = None
+    words: int = 12
+    buckets: int = 8_192
+    batch: int = 128
+    seed: int = 0
+
+
 def shaped(usual: Shape, given: Mapping[str, float] | None) -> Shape:
     """Return a shape (a frozen dataclass of numbers) with other values for the names in `given`.
 

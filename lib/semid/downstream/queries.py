@@ -13,14 +13,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semid.downstream.dsi import words
 from semid.quantize.base import Floats
 
 FEWEST_WORDS, MOST_WORDS = 2, 5
 """Words of a title in a query, one after the other."""
+
+HELD_OUT = 0.2
+"""Share of the queries that nothing is learnt from."""
+JUDGED, CHECKED = 2_000, 500
+"""Most of them that are judged in the end, and most others that choose the epoch."""
 
 _TRIES = 4
 Rows = NDArray[np.intp]
@@ -75,6 +82,38 @@ def hold_out(queries: Queries, share: float, seed: int) -> tuple[Queries, Querie
     return queries.only(~held), queries.only(held)
 
 
+class Parts(NamedTuple):
+    """Queries to learn from, to choose the epoch by, and to judge; no text is in two of them."""
+
+    learnt: Queries
+    checked: Queries
+    judged: Queries
+
+
+def in_parts(queries: Queries, seed: int) -> Parts:
+    """Return the queries by what they are for, at most `CHECKED` and `JUDGED` of those held out."""
+    learnt, held = hold_out(queries, HELD_OUT, seed)
+    judged, checked = hold_out(held, CHECKED / (CHECKED + JUDGED), seed + 1)
+    return Parts(learnt, _drawn(checked, CHECKED, seed), _drawn(judged, JUDGED, seed))
+
+
+def of_items(texts: Sequence[str | None], item_ids: Sequence[str | None], catalog: Sequence[str]) -> Queries:
+    """Return the queries that have a word and an item of `catalog`, in their order; rows count in that of `catalog`.
+
+    Args:
+        texts: What was asked (q,); None for nothing.
+        item_ids: The item (q,) that each one wanted.
+        catalog: Item ids.
+    """
+    rows = {item_id: row for row, item_id in enumerate(catalog)}
+    asked = [
+        (text, rows[item_id])
+        for text, item_id in zip(texts, item_ids, strict=True)
+        if text is not None and item_id in rows and words(text)
+    ]
+    return Queries(tuple(text for text, _ in asked), np.array([row for _, row in asked], np.intp))
+
+
 def nearest_items(queries: Floats, items: Floats, k: int) -> Rows:
     """Return (q, k) the items with the largest inner product: dense retrieval by the vectors (q, d) and (n, d)."""
     found = np.empty((len(queries), min(k, len(items))), np.intp)
@@ -87,18 +126,24 @@ def nearest_items(queries: Floats, items: Floats, k: int) -> Rows:
     return found
 
 
+def _drawn(queries: Queries, most: int, seed: int) -> Queries:
+    chosen = np.zeros(len(queries.texts), np.bool_)
+    chosen[np.random.default_rng(seed).permutation(len(chosen))[:most]] = True
+    return queries.only(chosen)
+
+
 def _query(fields: Mapping[str, list[str]], rng: np.random.Generator) -> str:
     names = list(fields)
     chosen = [name for name in names if rng.random() < 0.5] or [names[rng.integers(len(names))]]
     return " ".join(_words(name, fields[name], rng) for name in rng.permutation(chosen))
 
 
-def _words(name: str, words: Sequence[str], rng: np.random.Generator) -> str:
+def _words(name: str, said: Sequence[str], rng: np.random.Generator) -> str:
     if name == "title":
-        length = min(int(rng.integers(FEWEST_WORDS, MOST_WORDS + 1)), len(words))
-        start = int(rng.integers(len(words) - length + 1))
-        words = words[start : start + length]
-    return " ".join(words)
+        length = min(int(rng.integers(FEWEST_WORDS, MOST_WORDS + 1)), len(said))
+        start = int(rng.integers(len(said) - length + 1))
+        said = said[start : start + length]
+    return " ".join(said)
 
 
 def _digest(text: str) -> bytes:

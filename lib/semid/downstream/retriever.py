@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,17 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from semid.downstream import beam, device
+from semid.downstream import beam, device, model_folder
 from semid.downstream.corpus import Corpus, KnownIds
 from semid.downstream.decoder_retriever import DecoderRetriever
 from semid.downstream.plan import Plan
 from semid.downstream.sequences import Examples, Histories
 from semid.downstream.tiger_retriever import TigerRetriever
 from semid.downstream.training import State, TrainingParams, Watch, train
-from semid.downstream.vocabulary import Vocabulary
 from semid.errors import InputRefused
 from semid.measure.retrieval import hits_of, per_user
 
@@ -140,22 +137,15 @@ def some(examples: Examples, seed: int) -> Examples:
 
 
 def save(folder: Path, made: Retriever, known: KnownIds, plan: Plan, about: Mapping[str, Any]) -> None:
-    """Write weights (safetensors), the IDs (Parquet) and what makes the model anew (JSON) into a folder."""
-    weights = {name: tensor.cpu() for name, tensor in made.model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    known.save(folder / "ids.parquet")
-    facts = {"plan": asdict(plan), "vocabulary": asdict(known.vocabulary), **about}
-    (folder / "params.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    """Write weights, IDs and what makes the model anew into a folder, see `model_folder`."""
+    model_folder.write(folder, made.model, known, {"plan": asdict(plan), **about})
 
 
 def load(folder: Path) -> tuple[Retriever, KnownIds]:
     """Return the generator that `save` wrote, ready to answer, and its IDs."""
-    facts = json.loads((folder / "params.json").read_text(encoding="utf-8"))
-    vocabulary = Vocabulary(**{**facts["vocabulary"], "sizes": tuple(facts["vocabulary"]["sizes"])})
-    known = KnownIds.load(folder / "ids.parquet", vocabulary)
+    facts, known = model_folder.read(folder)
     made = retriever(known, Plan(**facts["plan"]))
-    made.model.load_state_dict(load_file(folder / "model.safetensors"))
-    made.model.eval()
+    model_folder.fill(made.model, folder)
     return made, known
 
 

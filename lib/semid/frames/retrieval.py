@@ -23,7 +23,7 @@ from semid.tables.registry import Card
 from semid.tables.store import Store
 
 if TYPE_CHECKING:
-    from semid.downstream.training import State
+    from semid.downstream.training import State, TrainingParams
 
 USERS = 2_000
 """Buckets of users (TIGER, arXiv 2305.05065, section 4)."""
@@ -118,19 +118,25 @@ def checkpoint_of(folder: Path, run_id: str) -> Path:
     return folder / f"checkpoint-{fingerprint(run_id)[:16]}.safetensors"
 
 
+def params_of(training: Training, seed: int) -> TrainingParams:
+    """Return how torch trains."""
+    from semid.downstream.training import TrainingParams
+
+    return TrainingParams(
+        epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        patience=training.patience,
+        seed=seed,
+        threads=training.threads,
+    )
+
+
 def _fit(spark: SparkSession, made: Any, data: Corpus, plan: Plan, training: Training, checkpoint: Path) -> State:
     from semid.downstream import retriever
     from semid.downstream.device import put
     from semid.downstream.kept import kept_watch
-    from semid.downstream.training import TrainingParams
 
-    params = TrainingParams(
-        epochs=training.epochs,
-        learning_rate=training.learning_rate,
-        patience=training.patience,
-        seed=plan.seed,
-        threads=training.threads,
-    )
+    params = params_of(training, plan.seed)
     if training.processes == 1:
         put(made.model, training.device)
         return retriever.fit(made, data, params, kept_watch(checkpoint, training.epochs, training.minutes))

@@ -134,7 +134,7 @@ def models_of(found: Serving, config: SemidConfig) -> dict[str, SemidConfig]:
         card = found.cards[version]
         if card.model in models:
             continue
-        stored = _as_trained(card, config)
+        stored = as_trained(card, config)
         now = fingerprint_of(stored)
         if now != card.model:
             raise StoredDataError(
@@ -147,7 +147,8 @@ def models_of(found: Serving, config: SemidConfig) -> dict[str, SemidConfig]:
     return models
 
 
-def _as_trained(card: Card, config: SemidConfig) -> SemidConfig:
+def as_trained(card: Card, config: SemidConfig) -> SemidConfig:
+    """Return `config` with the models of text and images that a codebook was trained on the vectors of."""
     # Where the images are, and how many may be unreadable, is today's matter; which model sees them is the codebook's.
     trained_on = card.json_of("trained_on")
     embedding = EmbeddingConfig.model_validate_json(json.dumps(trained_on.get("embedding")))
