@@ -52,3 +52,17 @@ def test_a_lost_id_is_given_again_in_a_night_without_a_change(nights: Nights, st
     assert semid_nightly(Path(store.warehouse), nights.feeds[1], "2026-01-07") == 0
     (found,) = store.read("semantic_id").where(f"{current} AND item_id = '{lost.item_id}'").collect()
     assert found.semantic_id == lost.semantic_id
+
+
+def test_a_run_killed_behind_its_release_is_done_and_stays_what_it_was(nights: Nights, store: Store) -> None:
+    """Its row still says running: the same command closes it, with its inputs and the moment it began, then does nothing."""
+    run_id = store.read("release").where("release_id = 2").collect()[0].run_id
+    store.delta("run").update(f"run_id = '{run_id}'", {"status": "'running'", "ended_at": "null"})
+    (killed,) = store.read("run").where(f"run_id = '{run_id}'").collect()
+    for _ in range(2):
+        assert semid_nightly(Path(store.warehouse), nights.feeds[1], "2026-01-06") == 0
+        (found,) = store.read("run").where(f"run_id = '{run_id}'").collect()
+        assert found.status == "done"
+        assert found.ended_at >= found.started_at == killed.started_at
+        assert (found.inputs, found.config) == (killed.inputs, killed.config)
+    assert store.read("release").count() == 2

@@ -278,7 +278,8 @@ def _is_done(ctx: Context, row: Mapping[str, Any]) -> bool:
     if history.undone(release):
         return False
     if row["status"] != "done":
-        runs.save(ctx.store, [runs.closed(runs.opening(ctx.run_id, row["job"], ctx.run_date), {"status": "done"})])
+        assert release.created_at is not None, "a release that was read"
+        runs.save(ctx.store, [runs.outlived(row, release.created_at)])
     return True
 
 

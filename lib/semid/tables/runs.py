@@ -122,6 +122,12 @@ def closed(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]
     return {**row, "ended_at": row["started_at"] + timedelta(seconds=seconds), "seconds": seconds, **outcome}
 
 
+def outlived(row: Mapping[str, Any], released: datetime) -> dict[str, Any]:
+    """Return the stored row of a run that was killed behind its release: done with it, and else as it was opened."""
+    started = in_utc(row["started_at"])
+    return {**row, "status": "done", "message": None, "started_at": started, "ended_at": max(started, in_utc(released))}
+
+
 def failure(error: BaseException) -> dict[str, Any]:
     """Return the outcome of a run that `error` ended; a message of one line, without secrets."""
     status = "blocked" if getattr(error, "exit_code", 1) == 4 else "failed"
