@@ -121,8 +121,11 @@ class Store:
 
     def replace_where(self, df: DataFrame, name: str, condition: str) -> None:
         """Replace the rows that meet `condition` by `df`, in one commit."""
-        writer = conform(df, name).write.format("delta").mode("overwrite")
-        writer.option("replaceWhere", condition).save(self.path(name))
+        writer = conform(df, name).write.format("delta")
+        # Mostly there is nothing to replace, and then Delta's search for it is most of what a few rows cost.
+        none = self.read(name).where(condition).isEmpty()
+        writer = writer.mode("append") if none else writer.mode("overwrite").option("replaceWhere", condition)
+        writer.save(self.path(name))
 
     def _snapshot(self, name: str) -> tuple[Any, Any, Any]:
         """Return Delta's log of a table, its newest snapshot, and Scala's None."""
