@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
+from semid.cli import tuning
 from semid.cli.job import run_job
 from semid.config import load_config
 from semid.frames.sample import collect_sample
@@ -82,6 +84,14 @@ def test_the_page_stands_alone_and_names_the_choice(tuned: Tuned, capsys: pytest
     printed = capsys.readouterr().out
     assert str(tuned.params["reason"]) in printed
     assert str(page) in printed
+
+
+def test_another_default_grid_is_another_tuning(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an older semid tried by default is not taken for what was asked now."""
+    flags = tune_codebook.JOB.arg_parser().parse_args([])
+    before = tuning.fingerprint_of_tuning(spark, flags)
+    monkeypatch.setattr(tuning, "GRID", ((8, 8),))
+    assert tuning.fingerprint_of_tuning(spark, flags) != before
 
 
 @pytest.mark.parametrize(

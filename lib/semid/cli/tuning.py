@@ -29,7 +29,8 @@ TASK = "budget"
 
 def fingerprint_of_tuning(_spark: SparkSession, flags: argparse.Namespace) -> str:
     """Return what tells one tuning from another, beside the configuration and the tables."""
-    return fingerprint({name: getattr(flags, name) for name in ("grid", "max_codes", "sample", "kind")})
+    named = {name: getattr(flags, name) for name in ("max_codes", "sample", "kind")}
+    return fingerprint({**named, "grid": flags.grid or GRID})
 
 
 def read_grid(
