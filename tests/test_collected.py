@@ -26,7 +26,6 @@ BOUNDED = {
         "frames/intake.py count_changes",
         "frames/intake.py count_rows",
         "frames/pairs.py count_pairs",
-        "frames/profile.py persisted_items",
         "frames/profile.py profile",
         "frames/retrieval.py read_sequences",
         "frames/sequences.py _check",
